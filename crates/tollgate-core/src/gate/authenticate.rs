@@ -49,7 +49,7 @@ pub(super) fn authenticate(gate: &Gate, request: &impl RequestView) -> Stage<Adm
     });
     Ok(rest.after(current, |rest, principal| {
         if let Some(policy) = &rest.gate.0.policy {
-            authentication::authorise(policy, &*principal)?;
+            authentication::authorise(policy, &principal)?;
         }
         Ok(Step::Ready(Ok(rest.admit(principal))))
     }))

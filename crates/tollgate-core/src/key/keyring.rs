@@ -1,5 +1,6 @@
 //! The keys of one issuer: choosing a key, verifying the signature, and querying the key sources.
 
+use std::fmt;
 use std::future::{poll_fn, ready};
 use std::sync::Arc;
 use std::task::Poll;
@@ -9,7 +10,7 @@ use smallvec::SmallVec;
 use crate::algorithm::Algorithm;
 use crate::key::source::{KeySource, MissingKey, Unavailable};
 use crate::key::{Key, KeyEpoch, KeySet};
-use crate::rejection::{Rejection, RejectionKind, Shown};
+use crate::rejection::{Few, Rejection, RejectionKind, Shown};
 use crate::step::{BoxFuture, Step};
 
 /// The keys of one issuer.
@@ -52,6 +53,8 @@ pub(crate) struct Search {
     /// The algorithms of the keys of exactly the token's `kid`, if none was tried.
     named: Vec<Algorithm>,
     unavailable: Option<Unavailable>,
+    /// The epochs of the sources whose keys were searched.
+    pub(crate) epochs: Epochs,
 }
 
 /// The reason why no key was tried.
@@ -138,22 +141,28 @@ impl Keyring {
                 }
             }
         }
-        let keys = || lists().flat_map(|(_, keys)| keys);
-        if search.tried == 0 && !nameless {
-            let exact = || keys().filter(|key| kid.is_some() && key.kid() == kid);
-            let fits = |key: &&Key| kid.is_none() || key.kid().is_none() || key.kid() == kid;
-            let undeclared = keys().filter(fits).any(|key| key.can_serve(algorithm));
-            search.untried = match keys().any(serves) {
-                true if barred => Untried::Barred,
+        if search.tried == 0 {
+            let (mut any_serves, mut undeclared) = (false, false);
+            for key in lists().flat_map(|(_, keys)| keys) {
+                let exact = kid.is_some() && key.kid() == kid;
+                let fits = exact || kid.is_none() || key.kid().is_none();
+                any_serves |= serves(key);
+                if !nameless && fits && key.can_serve(algorithm) {
+                    undeclared = true;
+                    search.exact |= exact;
+                }
+                if !nameless && exact {
+                    search.named.extend(key.algorithms());
+                }
+            }
+            search.untried = match any_serves {
+                true if barred && !nameless => Untried::Barred,
                 _ if undeclared && !barred => Untried::Undeclared,
                 true => Untried::OtherKid,
                 false => Untried::Unserved,
             };
-            search.named = exact().flat_map(Key::algorithms).copied().collect();
-            search.exact = exact().any(|key| key.can_serve(algorithm));
-        } else if keys().any(serves) {
-            search.untried = Untried::OtherKid;
         }
+        search.epochs = epochs;
         Err(search)
     }
 
@@ -238,36 +247,51 @@ impl Search {
         if let Some(down) = refreshed.err().or(self.unavailable) {
             return Rejection::unavailable(down.retry_after(), "a key source cannot answer now");
         }
-        let algorithm = missing.algorithm();
-        let named = missing.kid().map_or_else(
-            || "without `kid`".to_owned(),
-            |kid| format!("with `kid` {}", Shown(kid)),
-        );
         let kind = match self.untried {
             _ if self.tried > 0 => RejectionKind::BadSignature,
             Untried::OtherKid => RejectionKind::UnknownKey,
             _ => RejectionKind::WrongAlgorithm,
         };
-        let detail = match self.untried {
-            _ if self.tried > 0 => format!(
-                "the signature of a token {named} and `alg` {algorithm} verifies with none of {} \
-                 keys",
-                self.tried
-            ),
-            Untried::Undeclared => format!(
-                "the key for a token {named} declares no `alg`: to accept {algorithm}, add it to \
-                 `algorithms`"
-            ),
-            Untried::Barred => {
-                format!("a secret serves `alg` {algorithm}, but is not used beside public keys")
+        let algorithm = missing.algorithm();
+        let token = missing.kid().map(Shown::part);
+        let (tried, untried, named) = (self.tried, self.untried, self.named.clone());
+        Rejection::late(kind, move |f| {
+            let token = Token(token.as_deref());
+            match untried {
+                _ if tried > 0 => write!(
+                    f,
+                    "the signature of a token {token} and `alg` {algorithm} verifies with none of \
+                     {tried} keys"
+                ),
+                Untried::Undeclared => write!(
+                    f,
+                    "the key for a token {token} declares no `alg`: to accept {algorithm}, add it \
+                     to `algorithms`"
+                ),
+                Untried::Barred => write!(
+                    f,
+                    "a secret serves `alg` {algorithm}, but is not used beside public keys"
+                ),
+                _ if !named.is_empty() => write!(
+                    f,
+                    "the key of a token {token} serves {}, not {algorithm}",
+                    Few(&named)
+                ),
+                Untried::OtherKid => write!(f, "no key fits a token {token} and `alg` {algorithm}"),
+                Untried::Unserved => write!(f, "no key serves `alg` {algorithm}"),
             }
-            _ if !self.named.is_empty() => format!(
-                "the key of a token {named} serves {:?}, not {algorithm}",
-                self.named
-            ),
-            Untried::OtherKid => format!("no key fits a token {named} and `alg` {algorithm}"),
-            Untried::Unserved => format!("no key serves `alg` {algorithm}"),
-        };
-        Rejection::new(kind, detail)
+        })
+    }
+}
+
+/// A token in a message, by its `kid`.
+struct Token<'k>(Option<&'k str>);
+
+impl fmt::Display for Token<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => f.write_str("without `kid`"),
+            Some(kid) => write!(f, "with `kid` {}", Shown(kid)),
+        }
     }
 }

@@ -208,9 +208,9 @@ impl<'p> Evaluation<'p> {
     /// uses, which is the lesser right.
     ///
     /// Finding the smallest set is a set-cover problem, so the search keeps at most 16 sets for
-    /// each clause. For a policy with dozens of alternatives that share scopes, the result may be
-    /// larger than needed. It may be `None` when `not(scope(..))` excludes all the sets that were
-    /// kept. A returned set is always sufficient.
+    /// each clause, and one after it has looked at 64 sets. For a policy with many alternatives
+    /// that share scopes, the result may be larger than needed. It may be `None` when
+    /// `not(scope(..))` excludes all the sets that were kept. A returned set is always sufficient.
     ///
     /// ```
     /// use tollgate::policy::{Held, role, scope};

@@ -1,17 +1,31 @@
 //! The scopes that would satisfy a policy (RFC 6750 section 3).
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use smallvec::SmallVec;
 
 use super::{Clause, Evaluation, Join, Name};
 
-/// The maximum number of branches kept for a clause. Together with the bound on clauses it bounds
-/// the work: a product of two lists has at most `KEPT` squared entries, and each clause is in one
-/// product.
+/// The maximum number of branches kept for a clause.
 const KEPT: usize = 16;
 
+/// The number of branches that are looked at before only one is kept for a clause. A client with a
+/// valid token can ask for the refusal again and again, so its cost is bounded.
+const LOOKED_AT: usize = 64;
+
+/// The maximum number of parts of a group that needs no search.
+const LEAVES: usize = 32;
+
 pub(super) fn sufficient_scopes<'p>(evaluation: &Evaluation<'p>) -> Option<Vec<&'p str>> {
+    if is_of_leaves(evaluation) {
+        of_leaves(evaluation)
+    } else {
+        searched(evaluation)
+    }
+}
+
+fn searched<'p>(evaluation: &Evaluation<'p>) -> Option<Vec<&'p str>> {
     let mut asked = Asked::default();
     asked.collect(evaluation);
     let best = asked
@@ -27,6 +41,40 @@ pub(super) fn sufficient_scopes<'p>(evaluation: &Evaluation<'p>) -> Option<Vec<&
             .map(|(_, name)| *name)
             .collect(),
     )
+}
+
+/// Returns `true` for a failed policy of one leaf, or of one small group of leaves.
+fn is_of_leaves(evaluation: &Evaluation<'_>) -> bool {
+    let parts = evaluation.children();
+    !evaluation.satisfied()
+        && parts.len() <= LEAVES
+        && parts.iter().all(|part| part.children().is_empty())
+        && !matches!(&evaluation.clause().0.clause, Clause::Not(_))
+}
+
+/// Returns the result for a policy of leaves, without the search.
+fn of_leaves<'p>(evaluation: &Evaluation<'p>) -> Option<Vec<&'p str>> {
+    let scope = |leaf: &Evaluation<'p>| match &leaf.clause().0.clause {
+        Clause::Scope(name) => Some(&*name.name),
+        _ => None,
+    };
+    let parts = evaluation.children();
+    match &evaluation.clause().0.clause {
+        // The first of several scopes, none of which is held.
+        Clause::Group(Join::Any, _) => parts.iter().find_map(scope).map(|name| vec![name]),
+        Clause::Group(Join::All, _) => {
+            let mut names = Vec::with_capacity(parts.len());
+            for part in parts {
+                match scope(part) {
+                    Some(name) if !names.contains(&name) => names.push(name),
+                    None if !part.satisfied() => return None,
+                    _ => {}
+                }
+            }
+            Some(names)
+        }
+        _ => scope(evaluation).map(|name| vec![name]),
+    }
 }
 
 /// One way to satisfy a clause: the scopes to hold and the scopes not to hold. The two sets are
@@ -58,6 +106,7 @@ struct Asked<'p> {
     names: Vec<&'p str>,
     index: HashMap<&'p str, usize>,
     held: Set,
+    looked_at: Cell<usize>,
 }
 
 impl<'p> Asked<'p> {
@@ -140,10 +189,14 @@ impl<'p> Asked<'p> {
             })
     }
 
-    /// Returns the first [`KEPT`] branches by size, without those covered by another.
+    /// Returns the first [`KEPT`] branches by size, without those covered by another. After
+    /// [`LOOKED_AT`] branches it returns only the first.
     fn best(&self, mut branches: Vec<Branch>, given: &Set) -> Vec<Branch> {
+        let looked_at = self.looked_at.get() + branches.len();
+        self.looked_at.set(looked_at);
+        let most = if looked_at > LOOKED_AT { 1 } else { KEPT };
         let at_hand = given.union(&self.held);
-        branches.sort_by_key(|Branch { needs, forbids }| {
+        branches.sort_by_cached_key(|Branch { needs, forbids }| {
             (
                 needs.len_without(given),
                 needs.len_without(&at_hand),
@@ -152,7 +205,7 @@ impl<'p> Asked<'p> {
         });
         let mut best: Vec<Branch> = Vec::new();
         for branch in branches {
-            if best.len() == KEPT {
+            if best.len() == most {
                 break;
             }
             if !best.iter().any(|better| better.covers(&branch)) {

@@ -145,6 +145,19 @@ impl Rejection {
         }
     }
 
+    /// Creates a rejection whose detail is formatted only when it is shown.
+    pub(crate) fn late(
+        kind: RejectionKind,
+        detail: impl Fn(&mut fmt::Formatter<'_>) -> fmt::Result + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            kind,
+            detail: Detail::Late(Late(Arc::new(detail))),
+            scope: None,
+            time: None,
+        }
+    }
+
     /// Creates a rejection for the time `at` in the claim `name`, compared with `now`.
     pub(crate) const fn untimely(
         kind: RejectionKind,
@@ -213,24 +226,16 @@ impl Rejection {
         )
     }
 
-    pub(crate) fn insufficient_scope(
-        scope: Option<String>,
-        detail: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        Self {
-            scope: scope.map(Into::into),
-            ..Self::new(RejectionKind::InsufficientScope, detail)
-        }
+    /// Adds the scopes that would satisfy the policy, separated by spaces.
+    pub(crate) fn with_scope(mut self, scope: String) -> Self {
+        self.scope = Some(scope.into());
+        self
     }
 
-    pub(crate) fn authentication_too_old(
-        max_age: Duration,
-        detail: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        Self {
-            time: Some(max_age),
-            ..Self::new(RejectionKind::AuthenticationTooOld, detail)
-        }
+    /// Adds the maximum age of a login that would satisfy the policy.
+    pub(crate) const fn with_max_age(mut self, max_age: Duration) -> Self {
+        self.time = Some(max_age);
+        self
     }
 
     /// The kind of the refusal.
@@ -308,18 +313,17 @@ impl Rejection {
     pub(crate) fn detail(&self) -> Cow<'_, str> {
         match &self.detail {
             Detail::Text(text) => Cow::Borrowed(text),
-            detail @ (Detail::Time { .. } | Detail::Audience { .. } | Detail::Issuer { .. }) => {
-                Cow::Owned(detail.to_string())
-            }
+            detail => Cow::Owned(detail.to_string()),
         }
     }
 }
 
-/// The detail for the operator. Frequent refusals are formatted only when they are shown: a refusal
-/// must not cost more than an acceptance.
+/// The detail for the operator. It is formatted only when it is shown: a refusal must not cost more
+/// than an acceptance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Detail {
     Text(Cow<'static, str>),
+    Late(Late),
     Time {
         name: &'static str,
         at: u64,
@@ -339,14 +343,39 @@ impl fmt::Display for Detail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => f.write_str(text),
+            Self::Late(late) => late.0(f),
             Self::Time { name, at, now } => write!(f, "`{name}` is {at}; it is {now}"),
             Self::Audience { got, wanted } => {
-                write!(f, "`aud` has {}; wanted one of {wanted:?}", Shown(got))
+                write!(f, "`aud` has {}; wanted one of {}", Shown(got), Few(wanted))
             }
             Self::Issuer { got, wanted } => write!(f, "`iss` is {}; wanted {wanted:?}", Shown(got)),
         }
     }
 }
+
+/// A text that is formatted when it is shown.
+#[derive(Clone)]
+struct Late(Arc<dyn Fn(&mut fmt::Formatter<'_>) -> fmt::Result + Send + Sync>);
+
+impl fmt::Display for Late {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0(f)
+    }
+}
+
+impl fmt::Debug for Late {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.to_string(), f)
+    }
+}
+
+impl PartialEq for Late {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.to_string() == other.to_string()
+    }
+}
+
+impl Eq for Late {}
 
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -368,7 +397,7 @@ impl Shown<'_> {
     const MOST: usize = 100;
 
     /// Returns the part of a value that has the same output as the whole value.
-    fn part(value: &str) -> Box<str> {
+    pub(crate) fn part(value: &str) -> Box<str> {
         value
             .get(..value.len().min(5 * Self::MOST))
             .unwrap_or(value)
@@ -392,6 +421,55 @@ impl fmt::Display for Shown<'_> {
             &self.0[..end],
             if end < self.0.len() { "…" } else { "" }
         )
+    }
+}
+
+/// The configured values in a form for a log line: the first eight, and the number of the others.
+pub(crate) struct Few<'a, T>(pub(crate) &'a [T]);
+
+impl<T: fmt::Debug> fmt::Display for Few<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (first, others) = self.0.split_at(self.0.len().min(8));
+        write!(f, "{first:?}")?;
+        if others.is_empty() {
+            return Ok(());
+        }
+        write!(f, " and {} others", others.len())
+    }
+}
+
+/// A text in a form for a log line: truncated.
+pub(crate) struct Start<T>(pub(crate) T);
+
+impl<T: fmt::Display> fmt::Display for Start<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut start = Truncated { out: f, left: 512 };
+        match fmt::write(&mut start, format_args!("{}", self.0)) {
+            Err(fmt::Error) if start.left == 0 => f.write_str("…"),
+            outcome => outcome,
+        }
+    }
+}
+
+/// Passes on as many characters as are left, and then returns an error.
+struct Truncated<'a, 'f> {
+    out: &'a mut fmt::Formatter<'f>,
+    left: usize,
+}
+
+impl fmt::Write for Truncated<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        match text.char_indices().nth(self.left) {
+            None => {
+                self.left -= text.chars().count();
+                self.out.write_str(text)
+            }
+            Some((end, _)) => {
+                self.left = 0;
+                self.out.write_str(&text[..end])?;
+                Err(fmt::Error)
+            }
+        }
     }
 }
 
@@ -425,6 +503,36 @@ mod tests {
             Rejection::new(RejectionKind::Expired, "").to_string(),
             "Expired"
         );
+    }
+
+    #[test]
+    fn a_detail_is_formatted_when_it_is_shown() {
+        let late = |text: &'static str| {
+            Rejection::late(RejectionKind::WrongClaim, move |f| f.write_str(text))
+        };
+        assert_eq!(late("x").to_string(), "WrongClaim: x");
+        assert_eq!(late("x").detail(), "x");
+        assert_eq!(late("x"), late("x"));
+        assert_ne!(late("x"), late("y"));
+        assert!(
+            format!("{:?}", late("x")).contains(r#"Late("x")"#),
+            "{:?}",
+            late("x")
+        );
+    }
+
+    #[test]
+    fn long_lists_and_texts_are_cut() {
+        assert_eq!(Few(&["a", "b"]).to_string(), r#"["a", "b"]"#);
+        let many = Few(&[0; 1000]).to_string();
+        assert_eq!(many, "[0, 0, 0, 0, 0, 0, 0, 0] and 992 others");
+        for length in [0, 511, 512] {
+            let text = "é".repeat(length);
+            assert_eq!(Start(&text).to_string(), text);
+        }
+        assert_eq!(Start("é".repeat(513)).to_string(), "é".repeat(512) + "…");
+        let pieces = format_args!("{}{}{}", "a".repeat(512), "", "b").to_string();
+        assert_eq!(Start(pieces).to_string(), "a".repeat(512) + "…");
     }
 
     proptest! {

@@ -278,7 +278,7 @@ impl Verifier {
         let issuer = self.issuer_of(&token)?;
         let signed = match issuer.signed(token, limits)? {
             Ok(signed) => signed,
-            Err(unsigned) => return Err(self.missing_key(&unsigned, &issuer, source, refreshed)),
+            Err(unsigned) => return Err(self.missing_key(&unsigned, issuer, source, refreshed)),
         };
         let payload = compact.payload(payload)?;
         let (verified, key_source, epochs) = signed.verified(payload, &issuer, now, limits)?;
@@ -299,7 +299,7 @@ impl Verifier {
     fn missing_key(
         &self,
         unsigned: &Unsigned<'_, '_>,
-        issuer: &Issuer,
+        issuer: Chosen<'_>,
         source: Option<SourceKind>,
         refreshed: Option<Result<(), Unavailable>>,
     ) -> Step<Result<Unconfirmed, Rejection>> {
@@ -315,33 +315,56 @@ impl Verifier {
             _ if !issuer.keyring.may_be_missing(search, missing) => Ok(()),
             Some(answer) => answer,
             None => {
-                if let Err(rejection) = issuer.check_name(compact, &self.0.limits) {
+                // Among several issuers, `iss` has selected this one.
+                if self.only_issuer().is_some()
+                    && let Err(rejection) = issuer.check_name(compact, &self.0.limits)
+                {
                     return rejection.into();
                 }
                 match issuer.keyring.refresh(missing) {
                     Step::Ready(answer) => answer,
-                    Step::Pending(answer) => return self.wait(compact.token(), source, answer),
+                    Step::Pending(answer) => {
+                        let refusal = search.rejection(missing, Ok(()));
+                        let searched = Evidence::new(issuer, None, search.epochs.clone());
+                        return self.wait(compact.token(), source, answer, searched, refusal);
+                    }
                 }
             }
         };
         search.rejection(missing, refreshed).into()
     }
 
-    /// Waits for newer keys and makes a second attempt, which queries no source.
+    /// Waits for newer keys and makes a second attempt, which queries no source. If the keys are
+    /// those that were `searched`, the outcome is the `refusal`: none of them is tried twice.
     fn wait(
         &self,
         token: &[u8],
         source: Option<SourceKind>,
         newer_keys: BoxFuture<Result<(), Unavailable>>,
+        searched: Evidence,
+        refusal: Rejection,
     ) -> Step<Result<Unconfirmed, Rejection>> {
         let (verifier, token) = (self.clone(), Zeroizing::new(token.to_vec()));
         Step::pending(async move {
             let refreshed = newer_keys.await;
+            if refreshed.is_ok() && verifier.are_same(&searched) {
+                return Err(refusal);
+            }
             match verifier.attempt(&token, source, Some(refreshed)) {
                 Ok(unconfirmed) => Ok(unconfirmed),
                 Err(outcome) => outcome.await,
             }
         })
+    }
+
+    /// Returns `true` if the keys of the issuer are those that were searched.
+    fn are_same(&self, searched: &Evidence) -> bool {
+        let are_same = |issuer: &Issuer| issuer.keyring.is_in(&searched.epochs);
+        match &searched.issuer {
+            Trusted::Listed(place) => self.0.issuers.get(*place).is_some_and(are_same),
+            // The issuer source is queried again, because it may have prepared another.
+            Trusted::Found(_) => false,
+        }
     }
 
     /// Returns `true` if the evidence of a cached token still holds: the issuer is trusted by the
@@ -375,16 +398,17 @@ impl Verifier {
     /// without reading the claims. Among several, the unverified `iss` selects one, and a key of
     /// this issuer has to verify the token.
     fn issuer_of(&self, token: &Unverified<'_, '_>) -> Result<Chosen<'_>, Rejection> {
-        let Inner {
-            issuers,
-            issuer_sources,
-            limits,
-            ..
-        } = &*self.0;
-        if let ([only], []) = (&issuers[..], &issuer_sources[..]) {
-            return Ok(Chosen::Listed(0, only));
+        match self.only_issuer() {
+            Some(only) => Ok(Chosen::Listed(0, only)),
+            None => self.issuer_named(&claimed_issuer(&token.compact, &self.0.limits)?),
         }
-        self.issuer_named(&claimed_issuer(&token.compact, limits)?)
+    }
+
+    fn only_issuer(&self) -> Option<&Issuer> {
+        match (&self.0.issuers[..], &self.0.issuer_sources[..]) {
+            ([only], []) => Some(only),
+            _ => None,
+        }
     }
 
     /// Returns the issuer of this name, from the list or from an issuer source.
@@ -404,8 +428,10 @@ impl Verifier {
                 return Ok(Chosen::Found(found));
             }
         }
-        let detail = format!("`iss` is {}, which is not trusted", Shown(claimed));
-        Err(Rejection::new(RejectionKind::UntrustedIssuer, detail))
+        let got = Shown::part(claimed);
+        Err(Rejection::late(RejectionKind::UntrustedIssuer, move |f| {
+            write!(f, "`iss` is {}, which is not trusted", Shown(&got))
+        }))
     }
 }
 

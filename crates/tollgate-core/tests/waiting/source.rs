@@ -4,7 +4,9 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
-use tollgate_core::{Algorithm, Key, KeySet, KeySource, MissingKey, SigningKey, Step, Unavailable};
+use tollgate_core::{
+    Algorithm, Key, KeyEpoch, KeySet, KeySource, MissingKey, SigningKey, Step, Unavailable,
+};
 
 #[derive(Clone)]
 pub(crate) struct Scripted(Arc<Mutex<State>>);
@@ -16,6 +18,8 @@ struct State {
     used: Vec<(Option<String>, u64)>,
     /// Number of pending waits.
     waits: usize,
+    /// Number of reads of the keys.
+    reads: usize,
 }
 
 /// The scripted reaction to a request for a key.
@@ -39,6 +43,7 @@ impl Scripted {
             asked: Vec::new(),
             used: Vec::new(),
             waits: 0,
+            reads: 0,
         })))
     }
 
@@ -60,6 +65,11 @@ impl Scripted {
         self.0.lock().unwrap().used.clone()
     }
 
+    /// Number of reads of the keys.
+    pub(crate) fn reads(&self) -> usize {
+        self.0.lock().unwrap().reads
+    }
+
     pub(crate) fn waits(&self) -> usize {
         self.0.lock().unwrap().waits
     }
@@ -67,7 +77,18 @@ impl Scripted {
 
 impl KeySource for Scripted {
     fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
-        self.0.lock().unwrap().keys.clone()
+        let mut state = self.0.lock().unwrap();
+        state.reads += 1;
+        state.keys.clone()
+    }
+
+    fn epoch(&self) -> Result<KeyEpoch, Unavailable> {
+        let state = self.0.lock().unwrap();
+        state
+            .keys
+            .as_ref()
+            .map(|keys| keys.epoch())
+            .map_err(|down| *down)
     }
 
     fn refresh(&self, missing: &MissingKey<'_>) -> Step<Result<(), Unavailable>> {

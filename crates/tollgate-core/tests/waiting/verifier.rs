@@ -45,6 +45,29 @@ fn refused(outcome: &Outcome) -> (Kind, Option<u64>) {
     )
 }
 
+/// A token without `kid` fits all keys, so a second attempt would double its signatures.
+#[test]
+fn no_key_is_tried_again_after_a_fetch_that_brought_nothing_new() {
+    let [old, new, foreign] = ["old", "new", "foreign"].map(es256);
+    let forged = SigningKey::generate(Algorithm::ES256)
+        .unwrap()
+        .encode(&claims())
+        .unwrap();
+    let same = set(&[&old]);
+    for (after, reads) in [(same.clone(), 1), (set(&[&old, &new]), 2)] {
+        for token in [&forged, &token(&foreign)] {
+            let source =
+                Scripted::new(Ok(same.clone()), Script::Pending(Ok(after.clone()), Ok(())));
+            let outcome = waited(&by(&[&source]), token);
+            assert!(matches!(
+                refused(&outcome).0,
+                Kind::BadSignature | Kind::UnknownKey
+            ));
+            assert_eq!(source.reads(), reads);
+        }
+    }
+}
+
 #[test]
 fn each_reaction_of_a_source_to_an_unknown_key() {
     let (old, new) = (es256("old"), es256("new"));

@@ -147,3 +147,54 @@ fn combinations_stay_bounded() {
     });
     assert_eq!(sufficient(&all(triples), &Held::new()), None);
 }
+
+/// A client can ask again and again for the refusal of a policy whose branches share scopes.
+#[test]
+fn the_work_of_a_search_is_bounded() {
+    let shared = |n: usize| any((0..14).map(|m| scope(format!("s{}", n * m))));
+    let policy = all((1..60).map(|n| shared(n) | role(&format!("r{n}"))));
+    let evaluation = policy.evaluate(&Held::new());
+    let mut asked = super::Asked::default();
+    asked.collect(&evaluation);
+    let found = asked.branches(&evaluation, true, &super::Set::default());
+    let looked_at = asked.looked_at.get();
+    assert!(looked_at < super::LOOKED_AT + 60 * 32, "{looked_at}");
+    assert!(!found.is_empty());
+    let scopes = sufficient(&policy, &Held::new()).unwrap();
+    assert!(policy.permits(&scopes.into_iter().fold(Held::new(), Held::scope)));
+}
+
+/// Groups of leaves need no search. Its result is the same.
+#[test]
+fn leaves_give_the_result_of_the_search() {
+    let leaves = || [scope("a"), scope("b"), role("r"), claim("c", 1), scope("a")];
+    let callers = [
+        Held::new(),
+        Held::new().scope("b"),
+        Held::new().role("r").scope("a"),
+        Held::new().role("r").claims(json!({"c": 1})),
+    ];
+    for chosen in 1..32_usize {
+        let parts = || {
+            let chosen = move |place: &usize| chosen >> place & 1 == 1;
+            leaves()
+                .into_iter()
+                .enumerate()
+                .filter(move |(place, _)| chosen(place))
+        };
+        for policy in [
+            any(parts().map(|(_, leaf)| leaf)),
+            all(parts().map(|(_, leaf)| leaf)),
+        ] {
+            for caller in &callers {
+                let evaluation = policy.evaluate(caller);
+                if !super::is_of_leaves(&evaluation) {
+                    assert!(evaluation.satisfied());
+                    continue;
+                }
+                let found = super::of_leaves(&evaluation);
+                assert_eq!(found, super::searched(&evaluation), "{policy}");
+            }
+        }
+    }
+}

@@ -55,7 +55,7 @@ fn the_realm_is_escaped() {
 
 #[test]
 fn insufficient_scope_names_the_scopes() {
-    let rejection = Rejection::insufficient_scope(Some("a b".into()), "x");
+    let rejection = Rejection::new(RejectionKind::InsufficientScope, "x").with_scope("a b".into());
     let answer = of(&rejection, "api", Protocol::Http);
     assert_eq!(answer.status, 403);
     assert!(
@@ -73,7 +73,8 @@ fn insufficient_scope_names_the_scopes() {
 /// RFC 9470 section 3, figure 3.
 #[test]
 fn a_step_up_challenge_names_the_age() {
-    let rejection = Rejection::authentication_too_old(Duration::from_secs(5), "x");
+    let rejection = Rejection::new(RejectionKind::AuthenticationTooOld, "x")
+        .with_max_age(Duration::from_secs(5));
     let answer = of(&rejection, "api", Protocol::Http);
     assert_eq!(answer.status, 401);
     assert_eq!(
@@ -164,7 +165,8 @@ fn a_problem_is_json_for_any_detail() {
             "detail": detail});
         assert_eq!(read, wanted);
     }
-    let rejection = Rejection::insufficient_scope(Some(r#"a"b\c"#.into()), "x");
+    let rejection =
+        Rejection::new(RejectionKind::InsufficientScope, "x").with_scope(r#"a"b\c"#.into());
     let answer = of(&rejection, "api", Protocol::Http);
     let read: Value = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!(read["scope"], r#"a"b\c"#);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{Rules, missing};
 use crate::claim_path::ClaimPath;
 use crate::limits::Limits;
-use crate::rejection::{Rejection, RejectionKind, Shown};
+use crate::rejection::{Few, Rejection, RejectionKind, Shown};
 use crate::token::claims::ClaimSetText;
 
 /// The clients whose tokens are accepted. An empty list accepts any.
@@ -59,9 +59,9 @@ impl Rules {
             (Some(got), Some(claim)) => Err(Rejection::new(
                 RejectionKind::WrongAudience,
                 format!(
-                    "`{claim}` has {}; wanted one of {:?}",
+                    "`{claim}` has {}; wanted one of {}",
                     Shown(&got),
-                    self.audiences
+                    Few(&self.audiences)
                 ),
             )),
             (None, None) => Err(missing("aud")),
@@ -96,7 +96,7 @@ impl Rules {
             Some(got) if clients.iter().any(|client| *client == got) => Ok(()),
             Some(got) => Err(Rejection::new(
                 RejectionKind::WrongClaim,
-                format!("`azp` is {}; wanted one of {clients:?}", Shown(&got)),
+                format!("`azp` is {}; wanted one of {}", Shown(&got), Few(clients)),
             )),
             None if *required || claims.audiences().nth(1).is_some() => Err(missing("azp")),
             None => Ok(()),

@@ -12,7 +12,7 @@ pub(crate) use issuer::{TENANT, Tenants, is_template, is_tenant};
 use crate::algorithm::Algorithm;
 use crate::claim_path::ClaimPath;
 use crate::limits::Limits;
-use crate::rejection::{Rejection, RejectionKind, Shown};
+use crate::rejection::{Few, Rejection, RejectionKind, Shown};
 use crate::token::claims::{ClaimSetText, missing};
 
 /// The rules of one issuer, as configured; `None` for a rule that is not set.
@@ -196,14 +196,10 @@ impl Rules {
             let iat = issued.ok_or_else(|| missing("iat"))?.floor();
             let exp = registered.expires_at.ok_or_else(|| missing("exp"))?;
             if exp.ceil() > iat.saturating_add(max_lifetime.as_secs()) {
-                return Err(Rejection::new(
-                    RejectionKind::LifetimeTooLong,
-                    format!(
-                        "from `iat` {iat} to `exp` {} is more than {} s",
-                        exp.ceil(),
-                        max_lifetime.as_secs()
-                    ),
-                ));
+                return Err(Rejection::late(RejectionKind::LifetimeTooLong, move |f| {
+                    let (exp, most) = (exp.ceil(), max_lifetime.as_secs());
+                    write!(f, "from `iat` {iat} to `exp` {exp} is more than {most} s")
+                }));
             }
         }
         Ok(())
@@ -234,7 +230,7 @@ fn check_value(
         Some(got) if values.iter().any(|value| *value == got) => Ok(()),
         Some(_) => Err(Rejection::new(
             RejectionKind::WrongClaim,
-            format!("`{path}` is none of {values:?}"),
+            format!("`{path}` is none of {}", Few(values)),
         )),
         None => Err(missing(path)),
     }
