@@ -125,7 +125,8 @@ fn host() -> Result<String, String> {
         .ok_or_else(|| "`rustc -vV` names no host".to_owned())
 }
 
-/// Runs one target. New inputs go to `target/fuzz/corpus`; `fuzz/seeds` is only read.
+/// Runs one target, from the corpus of the repository and from `target/fuzz/corpus`, which keeps the
+/// new inputs of this checkout. The corpus of the repository is only read.
 fn fuzz(tools: &Tools<'_>, binary: &Path, seconds: u32) -> Result<(), String> {
     let name = name(binary);
     let corpus = tools.workspace.target.join("fuzz/corpus").join(&name);
@@ -134,17 +135,19 @@ fn fuzz(tools: &Tools<'_>, binary: &Path, seconds: u32) -> Result<(), String> {
         std::fs::create_dir_all(folder)
             .map_err(|problem| format!("cannot create {}: {problem}", folder.display()))?;
     }
-    let seeds =
-        Some(tools.workspace.root.join("fuzz/seeds").join(&name)).filter(|folder| folder.is_dir());
+    let kept =
+        Some(tools.workspace.root.join("fuzz/corpus").join(&name)).filter(|folder| folder.is_dir());
     let dictionary = Some(tools.workspace.root.join("fuzz/jwt.dict")).filter(|file| file.is_file());
     let output = Program::new(binary)
         .arg(format!("-max_total_time={seconds}"))
         // Longer than the default limit of a token, so that the limit itself is fuzzed.
         .args(["-max_len=10240", "-timeout=5", "-print_final_stats=1"])
+        // Comparisons that come closer to equality count as progress, too.
+        .arg("-use_value_profile=1")
         .arg(format!("-artifact_prefix={}/", artifacts.display()))
         .args(dictionary.map(|file| format!("-dict={}", file.display())))
         .arg(&corpus)
-        .args(seeds)
+        .args(kept)
         .output()?;
     let executed = output
         .error

@@ -46,6 +46,18 @@ pub fn claims(data: &[u8]) {
     }
 }
 
+/// Encodes base64url without padding.
+pub fn base64url(bytes: &[u8]) -> String {
+    base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes)
+}
+
+/// Returns the bytes that the JSON reader works on while `run` runs.
+pub fn json_work<T>(run: impl FnOnce() -> T) -> (T, usize) {
+    crate::token::json::work::take();
+    let outcome = run();
+    (outcome, crate::token::json::work::take())
+}
+
 /// Returns the values of the cookie called `name` in one `Cookie` field line.
 pub fn cookie<'a>(data: &'a [u8], name: &[u8]) -> Vec<&'a [u8]> {
     crate::http::cookie::named(std::iter::once(data), name).collect()

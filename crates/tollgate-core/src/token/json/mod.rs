@@ -13,8 +13,8 @@ mod read;
 mod scanner;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod work;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod work;
 
 pub(crate) use document::{ABSENT, Document, MISFIT};
 pub(crate) use number::NumericDate;

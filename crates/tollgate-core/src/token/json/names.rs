@@ -19,7 +19,7 @@ type Names<'t> = HashSet<(usize, Cow<'t, str>)>;
 
 impl<'t> NameSet<'t> {
     fn insert(&mut self, object: usize, name: Cow<'t, str>) -> bool {
-        #[cfg(test)]
+        #[cfg(any(test, fuzzing))]
         super::work::add(name.len());
         self.names.get_or_insert_default().insert((object, name))
     }
@@ -60,7 +60,7 @@ fn is_new_of_few(text: &str, earlier: &[Member], name: Name, unescaped: &str) ->
         }
         // An escaped name is not unescaped for each comparison.
         let verbatim = member.verbatim_name(text).filter(|_| !name.escaped)?;
-        #[cfg(test)]
+        #[cfg(any(test, fuzzing))]
         super::work::add(verbatim.len());
         if verbatim == unescaped {
             return Some(false);
@@ -100,7 +100,7 @@ impl ObjectNames {
     /// Returns `true` if the tags of the `earlier` members show that this one is new.
     #[inline]
     pub(super) fn is_new_by_tag(&self, earlier: &[Member], tag: u64) -> bool {
-        #[cfg(test)]
+        #[cfg(any(test, fuzzing))]
         super::work::add(earlier.len().min(PAIRWISE));
         let few = !self.in_set && earlier.len() <= PAIRWISE;
         few && earlier.iter().all(|member| member.tag() != tag)

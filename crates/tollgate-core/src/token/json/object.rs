@@ -261,6 +261,8 @@ impl Object {
             return Err(Flaw::Syntax);
         }
         self.members.clear();
+        #[cfg(any(test, fuzzing))]
+        super::work::add(text.len());
         Scanner::new(text, bounds, &mut self.members).whole_object()
     }
 
@@ -271,6 +273,8 @@ impl Object {
             return Err(Flaw::Syntax);
         }
         self.members.clear();
+        #[cfg(any(test, fuzzing))]
+        super::work::add(text.len());
         Scanner::outline(text, &mut self.members).whole_object()
     }
 
@@ -416,7 +420,7 @@ fn read_string(inner: &str, escaped: bool) -> Cow<'_, str> {
 
 /// Resolves the escapes of a string that the scanner accepted.
 fn unescape(inner: &str) -> String {
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     super::work::add(inner.len());
     let mut out = String::with_capacity(inner.len());
     let mut rest = inner;

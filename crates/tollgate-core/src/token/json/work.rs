@@ -1,4 +1,5 @@
-//! Counts the work on member names, so that tests can hold it to the length of the text.
+//! Counts the bytes that the reader works on, so that tests and fuzz targets can hold them to the
+//! length of the text.
 
 use std::cell::Cell;
 
@@ -6,12 +7,12 @@ thread_local! {
     static BYTES: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Adds the bytes of names that were unescaped, compared or hashed.
+/// Adds bytes of a text that was scanned, and of names that were unescaped, compared or hashed.
 pub(super) fn add(bytes: usize) {
     BYTES.set(BYTES.get() + bytes);
 }
 
 /// Returns the bytes counted on this thread since the last call.
-pub(super) fn take() -> usize {
+pub(crate) fn take() -> usize {
     BYTES.take()
 }
