@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use smallvec::SmallVec;
 
-use crate::algorithm::Algorithm;
+use crate::algorithm::{Algorithm, Family};
 use crate::key::source::{KeySource, MissingKey, Unavailable};
 use crate::key::{Key, KeyEpoch, KeySet};
 use crate::rejection::{Few, Rejection, RejectionKind, Shown};
@@ -18,6 +18,9 @@ use crate::step::{BoxFuture, Step};
 pub(crate) struct Keyring {
     pub(crate) keys: Vec<Key>,
     pub(crate) sources: Vec<Arc<dyn KeySource>>,
+    /// Shared secrets beside public keys. If there are any, an HMAC is verified by them alone, and
+    /// no other token is.
+    pub(crate) secrets: Vec<Key>,
 }
 
 /// A signature that a key has verified.
@@ -32,7 +35,7 @@ pub(crate) struct Verifying {
 /// The key that has verified a signature.
 #[derive(Clone)]
 pub(crate) enum VerifyingKey {
-    /// The fixed key at this index.
+    /// The key at this index of [`Keyring::fixed`].
     Fixed(usize),
     /// A copy of a key, because its source may withdraw it.
     Sourced(Key),
@@ -72,6 +75,21 @@ enum Untried {
 }
 
 impl Keyring {
+    /// The keys without a source: `keys`, then `secrets`.
+    pub(crate) fn fixed(&self) -> impl Iterator<Item = &Key> {
+        self.keys.iter().chain(&self.secrets)
+    }
+
+    /// Returns the list of keys and sources for an algorithm, and the index of its first key in
+    /// [`fixed`](Self::fixed). The family alone selects the list, before any key is compared.
+    fn list(&self, family: Family) -> (&[Key], &[Arc<dyn KeySource>], usize) {
+        if family.is_symmetric() && !self.secrets.is_empty() {
+            (&self.secrets, &[], self.keys.len())
+        } else {
+            (&self.keys, &self.sources, 0)
+        }
+    }
+
     /// Verifies a signature with the keys that fit `kid` and `alg`, and returns the key that
     /// verified it.
     ///
@@ -90,7 +108,8 @@ impl Keyring {
         let mut search = Search::default();
         let mut sets: SmallVec<[(usize, Arc<KeySet>); 4]> = SmallVec::new();
         let mut epochs = Epochs::new();
-        for (place, source) in self.sources.iter().enumerate() {
+        let (fixed, asked, first) = self.list(algorithm.family());
+        for (place, source) in asked.iter().enumerate() {
             let keys = source.keys();
             epochs.push(keys.as_ref().ok().map(|set| set.epoch()));
             match keys {
@@ -99,9 +118,9 @@ impl Keyring {
             }
         }
         let sourced = sets.iter().map(|(place, set)| (Some(*place), set.keys()));
-        let lists = || std::iter::once((None, &self.keys[..])).chain(sourced.clone());
-        // A secret beside public keys is never used, because anyone can fetch the set. The keys of
-        // an unavailable source are unknown, so they may be public.
+        let lists = || std::iter::once((None, fixed)).chain(sourced.clone());
+        // A secret in a list with public keys is never used, because anyone can fetch the set. The
+        // keys of an unavailable source are unknown, so they may be public.
         let public = |(_, keys): (_, &[Key])| keys.iter().any(|key| !key.family().is_symmetric());
         let barred = algorithm.family().is_symmetric()
             && (search.unavailable.is_some() || lists().any(public));
@@ -131,7 +150,7 @@ impl Keyring {
                     if key.verify(algorithm, signing_input, signature) {
                         return Ok(Verifying {
                             key: match source {
-                                None => VerifyingKey::Fixed(place),
+                                None => VerifyingKey::Fixed(first + place),
                                 Some(_) => VerifyingKey::Sourced(key.clone()),
                             },
                             source,
@@ -167,9 +186,9 @@ impl Keyring {
     }
 
     /// Returns `true` if the sources are in these epochs. A source that was unavailable must still
-    /// be so.
+    /// be so. A token of the secrets depends on no source and has no epochs.
     pub(crate) fn is_in(&self, epochs: &Epochs) -> bool {
-        self.sources.len() == epochs.len()
+        (self.sources.len() == epochs.len() || epochs.is_empty())
             && self
                 .sources
                 .iter()

@@ -363,6 +363,11 @@ impl Key {
         self.prepared.serves(algorithm)
     }
 
+    /// Returns `true` if both are clones of one key.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.prepared, &other.prepared) && self.kid == other.kid
+    }
+
     /// Returns `true` if `signature` is valid for `message` by this key and algorithm, which the key
     /// [can serve](Self::can_serve).
     pub(crate) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {

@@ -38,9 +38,10 @@ impl MetRules {
         keyring: &Keyring,
     ) -> Self {
         let key = match key {
-            VerifyingKey::Fixed(place) if place >= issuer.keys.len() => {
-                VerifyingKey::Sourced(keyring.keys[place].clone())
-            }
+            VerifyingKey::Fixed(place) if place >= issuer.keys.len() => keyring
+                .fixed()
+                .nth(place)
+                .map_or(key, |key| VerifyingKey::Sourced(key.clone())),
             key => key,
         };
         Self { issuer, key }

@@ -17,6 +17,9 @@ use crate::verifier::rules::{Rules, TENANT, Tenants, is_template, is_tenant};
 /// The longest leeway, in seconds.
 const MOST_LEEWAY: Duration = Duration::from_secs(300);
 
+/// The end of the year 9999, in seconds since the epoch. A later time was meant in milliseconds.
+const LATEST: u64 = 253_402_300_799;
+
 /// An issuer as configured so far, not yet checked.
 #[derive(Clone, Default)]
 pub(super) struct IssuerConfig {
@@ -238,7 +241,7 @@ impl IssuerConfig {
     /// Converts checked rules to an issuer that lives as long as the verifier. Each token may hold
     /// all its fixed keys.
     pub(super) fn into_listed_issuer(self) -> Issuer {
-        let keys = self.keyring.keys.clone();
+        let keys = self.keyring.fixed().cloned().collect();
         self.into_issuer(keys)
     }
 
@@ -261,7 +264,12 @@ impl IssuerConfig {
 
     fn check_keys(&self) -> Result<(), ConfigError> {
         use ConfigErrorKind as Kind;
-        let Keyring { keys, sources } = &self.keyring;
+        let refuse = |kind, message: &str| Err(ConfigError::new(kind, message));
+        let Keyring {
+            keys,
+            sources,
+            secrets,
+        } = &self.keyring;
         // The keys of one issuer must never verify the tokens of another.
         let foreign = sources.iter().filter_map(|source| source.issuer());
         if let (Some(issuer), Some(foreign)) = (
@@ -270,45 +278,72 @@ impl IssuerConfig {
                 .into_iter()
                 .find(|source| !self.rules.spelled(source)),
         ) {
-            return Err(ConfigError::new(
+            return refuse(
                 Kind::Contradiction,
-                format!("`key_source` has the keys of issuer {foreign:?}; expected {issuer:?}"),
-            ));
+                &format!("`key_source` has the keys of issuer {foreign:?}; expected {issuer:?}"),
+            );
         }
-        if keys.is_empty() && sources.is_empty() {
-            return Err(ConfigError::new(
+        let is_secret = |key: &Key| key.family().is_symmetric();
+        if !secrets.iter().all(is_secret) {
+            return refuse(
+                Kind::MixedKeys,
+                "`shared_secret` has a public key: add it by `key`",
+            );
+        }
+        match self.rules.secrets_until {
+            Some(_) if secrets.is_empty() => {
+                return refuse(
+                    Kind::Contradiction,
+                    "`shared_secrets_until` requires a `shared_secret`",
+                );
+            }
+            Some(end) if end > LATEST => {
+                return refuse(
+                    Kind::OutOfRange,
+                    "`shared_secrets_until` is after the year 9999: its unit is seconds",
+                );
+            }
+            _ => {}
+        }
+        let public_list = !keys.is_empty() || !sources.is_empty();
+        if !public_list && secrets.is_empty() {
+            return refuse(
                 Kind::MissingKey,
                 "no key: set `key`, `key_set` or `key_source`",
-            ));
+            );
         }
-        if mixed(keys.iter().map(Key::family)) {
-            return Err(ConfigError::new(
+        let alone = keys.iter().all(is_secret) && sources.is_empty() && secrets.is_empty();
+        if keys.iter().any(is_secret) && !alone {
+            return refuse(
                 Kind::MixedKeys,
-                "a secret and a public key cannot be mixed: use one `TrustedIssuer` for each",
-            ));
-        }
-        let secret = keys.iter().any(|key| key.family().is_symmetric());
-        if secret && !sources.is_empty() {
-            return Err(ConfigError::new(
-                Kind::MixedKeys,
-                "a secret and a `key_source` cannot be mixed",
-            ));
+                "`key` has a secret beside public keys, a `key_source` or a `shared_secret`: add it by `shared_secret`",
+            );
         }
         let Some(allowed) = &self.rules.algorithms else {
             return Ok(());
         };
-        if mixed(allowed.iter().map(|algorithm| algorithm.family())) {
-            return Err(ConfigError::new(
+        if secrets.is_empty() && mixed(allowed.iter().map(|algorithm| algorithm.family())) {
+            return refuse(
                 Kind::MixedKeys,
-                "`algorithms` mixes HMAC with public key algorithms",
-            ));
+                "`algorithms` mixes HMAC with public key algorithms: this requires a `shared_secret`",
+            );
         }
-        let usable = |algorithm: &Algorithm| keys.iter().any(|key| key.can_serve(*algorithm));
-        if allowed.is_empty() || (sources.is_empty() && !allowed.iter().any(usable)) {
-            return Err(ConfigError::new(
+        let serves = |keys: &[Key]| {
+            let usable = |algorithm: &Algorithm| keys.iter().any(|key| key.can_serve(*algorithm));
+            allowed.iter().any(usable)
+        };
+        // Beside shared secrets, a source serves public key algorithms only.
+        let fetched = |algorithm: &Algorithm| {
+            !sources.is_empty() && (secrets.is_empty() || !algorithm.family().is_symmetric())
+        };
+        if public_list && !serves(keys) && !allowed.iter().any(fetched) {
+            return refuse(Kind::NoUsableKey, "no key serves any of `algorithms`");
+        }
+        if !secrets.is_empty() && !serves(secrets) {
+            return refuse(
                 Kind::NoUsableKey,
-                "no key serves any of `algorithms`",
-            ));
+                "no `shared_secret` serves any of `algorithms`",
+            );
         }
         Ok(())
     }
@@ -324,7 +359,7 @@ fn is_unreachable(path: &ClaimPath) -> bool {
         .is_some_and(|name| NO_OBJECTS.contains(&name))
 }
 
-fn mixed(families: impl Iterator<Item = Family> + Clone) -> bool {
+fn mixed(families: impl Iterator<Item = Family>) -> bool {
     let mut symmetric = families.map(Family::is_symmetric);
     let first = symmetric.next();
     symmetric.any(|symmetric| Some(symmetric) != first)

@@ -115,7 +115,8 @@ impl<Of> IssuerRules<Of> {
     }
 
     /// Adds a key of this issuer. `build` refuses a secret together with a public key, so that one
-    /// cannot be used as the other (RFC 8725 section 3.1).
+    /// cannot be used as the other (RFC 8725 section 3.1): add it by
+    /// [`shared_secret`](Self::shared_secret).
     ///
     /// ```
     /// # use tollgate::config::ConfigErrorKind;
@@ -161,7 +162,8 @@ impl<Of> IssuerRules<Of> {
     }
 
     /// Adds a source of keys that may change while the service runs. The verifier queries it for
-    /// each token. `build` refuses it together with a shared secret.
+    /// each token. `build` refuses it together with a secret, unless that is a
+    /// [`shared_secret`](Self::shared_secret).
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -187,6 +189,76 @@ impl<Of> IssuerRules<Of> {
     #[must_use]
     pub fn key_source(mut self, source: impl KeySource + 'static) -> Self {
         self.config().keyring.sources.push(Arc::new(source));
+        self
+    }
+
+    /// Adds a secret to a list of its own, for an issuer that signs some tokens with an HMAC and
+    /// others with a private key, such as during a migration. Repeated calls add secrets.
+    ///
+    /// The family of the token's `alg` selects the list before any key is tried: an HMAC is
+    /// verified by the shared secrets alone, any other signature by the public keys and key sources
+    /// alone. A secret in a key source or a JWK Set is never used beside this list. `kid` selects
+    /// within a list. A token of this list queries no key source.
+    ///
+    /// Every holder of the secret can create tokens, for every user and with every role. A public
+    /// key only verifies them. End the list with
+    /// [`shared_secrets_until`](Self::shared_secrets_until), as soon as the last token of the
+    /// secret has expired. `build` refuses a public key in this list, and `algorithms` that no key
+    /// of a list serves.
+    ///
+    /// ```
+    /// # use tollgate::{Algorithm, RejectionKind, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (old, new) = (SigningKey::hs256([7; 32])?, SigningKey::generate(Algorithm::ES256)?);
+    /// let verifier = Verifier::builder()
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .key(new.verifying_key())
+    ///     .shared_secret(old.verifying_key())
+    ///     .build()?;
+    /// let claims = serde_json::json!({
+    ///     "iss": "https://id.example.com", "aud": "orders", "exp": 4_000_000_000_u64,
+    /// });
+    /// assert!(verifier.verify(old.encode(&claims)?).is_ok());
+    /// assert!(verifier.verify(new.encode(&claims)?).is_ok());
+    /// let forged = SigningKey::hs256([8; 32])?.encode(&claims)?;
+    /// assert_eq!(verifier.verify(forged).unwrap_err().kind(), RejectionKind::BadSignature);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn shared_secret(mut self, secret: Key) -> Self {
+        self.config().keyring.secrets.push(secret);
+        self
+    }
+
+    /// Ends the list of [shared secrets](Self::shared_secret) at this time, in seconds since the
+    /// epoch. From then on, every token with an HMAC is rejected, cached or not, and the log
+    /// contains the end. There is no leeway. By default, the list has no end.
+    ///
+    /// The last call replaces earlier ones. `build` refuses it without a shared secret, and a time
+    /// after the year 9999, which is in milliseconds.
+    ///
+    /// ```
+    /// # use tollgate::{Algorithm, RejectionKind, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (old, new) = (SigningKey::hs256([7; 32])?, SigningKey::generate(Algorithm::ES256)?);
+    /// let at = |now| Verifier::builder()
+    ///     .dangerous_any_issuer()
+    ///     .dangerous_any_audience()
+    ///     .key(new.verifying_key())
+    ///     .shared_secret(old.verifying_key())
+    ///     .shared_secrets_until(1_800_000_000)
+    ///     .clock(move || now)
+    ///     .build();
+    /// let token = old.encode(&serde_json::json!({"exp": 4_000_000_000_u64}))?;
+    /// assert!(at(1_799_999_999)?.verify(&token).is_ok());
+    /// let rejection = at(1_800_000_000)?.verify(&token).unwrap_err();
+    /// assert_eq!(rejection.kind(), RejectionKind::WrongAlgorithm);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn shared_secrets_until(mut self, end: u64) -> Self {
+        self.config().rules.secrets_until = Some(end);
         self
     }
 

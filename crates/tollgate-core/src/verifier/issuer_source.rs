@@ -133,7 +133,8 @@ impl PreparedIssuer {
     ///
     /// The identity of the key source is not compared. The result is `false` if `rules` has keys or
     /// a key source, or if the prepared issuer has more than one key source. Different keys
-    /// therefore never count as equal.
+    /// therefore never count as equal. A [shared secret](TrustedIssuer::shared_secret) is equal to
+    /// its clones only: create it once, not on each call.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -177,7 +178,13 @@ impl PreparedIssuer {
             && *dangerous_any_audience == checked.audiences.is_empty();
         let added = keyring.keys.is_empty() && keyring.sources.is_empty();
         let alone = own.keys.is_empty() && own.sources.len() == 1;
-        passes && added && alone && rules == checked
+        let secrets = own.secrets.len() == keyring.secrets.len()
+            && own
+                .secrets
+                .iter()
+                .zip(&keyring.secrets)
+                .all(|(own, other)| own.is(other));
+        passes && added && alone && secrets && rules == checked
     }
 }
 

@@ -276,7 +276,7 @@ impl Verifier {
         let [header, payload] = &mut segments;
         let token = Unverified::read(compact, header, limits)?;
         let issuer = self.issuer_of(&token)?;
-        let signed = match issuer.signed(token, limits)? {
+        let signed = match issuer.signed(token, now, limits)? {
             Ok(signed) => signed,
             Err(unsigned) => return Err(self.missing_key(&unsigned, issuer, source, refreshed)),
         };
@@ -510,6 +510,7 @@ impl Issuer {
     fn signed<'t, 'h>(
         &self,
         token: Unverified<'t, 'h>,
+        now: u64,
         limits: &Limits,
     ) -> Result<Result<Signed<'h>, Unsigned<'t, 'h>>, Rejection> {
         let Unverified {
@@ -526,6 +527,7 @@ impl Issuer {
             let detail = format!("`alg` is {algorithm}; wanted one of {allowed:?}");
             return Err(Rejection::new(RejectionKind::WrongAlgorithm, detail));
         }
+        rules.check_end(algorithm, now)?;
         let kid = header.kid.as_ref().map(|kid| kid.read(text));
         let missing = MissingKey::new(kid, algorithm);
         let mut segment = Segment::new();

@@ -88,7 +88,9 @@ impl Verified {
 
     #[inline]
     pub(super) fn check_times(&self, now: u64) -> Result<(), Rejection> {
-        self.met.rules().check_times(&self.claims, now)
+        let rules = self.met.rules();
+        rules.check_end(self.header.algorithm, now)?;
+        rules.check_times(&self.claims, now)
     }
 
     /// The `iss` claim.

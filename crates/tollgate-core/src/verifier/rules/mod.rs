@@ -33,6 +33,8 @@ pub(crate) struct Rules {
     pub(crate) further_audiences: Option<Vec<String>>,
     pub(crate) authorized_parties: AuthorizedParties,
     pub(crate) algorithms: Option<Vec<Algorithm>>,
+    /// The time from which on no shared secret verifies a token, in seconds since the epoch.
+    pub(crate) secrets_until: Option<u64>,
     pub(crate) typ: Option<Typ>,
     pub(crate) leeway: Duration,
     pub(crate) max_age: Option<Duration>,
@@ -72,6 +74,7 @@ impl Default for Rules {
                 required: true,
             },
             algorithms: None,
+            secrets_until: None,
             typ: None,
             leeway: Duration::from_secs(10),
             max_age: None,
@@ -128,6 +131,18 @@ impl Rules {
                 RejectionKind::WrongType,
                 format!("`typ` is {}; wanted {wanted:?}", Shown(typ)),
             ))
+        }
+    }
+
+    /// Checks that the list of keys for this algorithm has not ended.
+    #[inline]
+    pub(crate) fn check_end(&self, algorithm: Algorithm, now: u64) -> Result<(), Rejection> {
+        match self.secrets_until {
+            Some(end) if end <= now && algorithm.family().is_symmetric() => {
+                let kind = RejectionKind::WrongAlgorithm;
+                Err(Rejection::untimely(kind, "shared_secrets_until", end, now))
+            }
+            _ => Ok(()),
         }
     }
 
