@@ -29,6 +29,7 @@
 //!     .issuer("https://id.example.com")
 //!     .audience("orders-api")
 //!     .key(Key::hs256([7; 32])?)
+//!     .role_claim("roles")
 //!     .clock(|| 1_700_000_000)
 //!     .build()?;
 //! let app = test::init_service(

@@ -88,7 +88,7 @@ pub type JwtAuthFuture<S, B> = tollgate_tower::JwtAuthFuture<S, B, AxumBody>;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
-/// #     .key(Key::hs256([7; 32])?).build()?;
+/// #     .key(Key::hs256([7; 32])?).role_claim("roles").build()?;
 /// let app: Router = Router::new()
 ///     .route("/purge", post(async || "purged")
 ///         .route_layer(require(scope("admin") | role("root"))))

@@ -5,7 +5,8 @@
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 
-use tollgate_core::{Gate, Key, Policy, RequestView, SigningKey, Verifier};
+use tollgate_core::policy::{any, not, role, scope};
+use tollgate_core::{Gate, Key, Policy, RequestView, SigningKey, TrustedIssuer, Verifier};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -287,4 +288,82 @@ fn tolerated_members_of_a_single_key_are_logged() {
         "{log}"
     );
     assert!(!log.contains(&x[..8]), "{log}");
+}
+
+/// The roles of one issuer are known, those of the other cannot be.
+#[test]
+fn a_role_without_a_role_claim_is_reported_once_for_each_issuer() {
+    let key = |fill: u8| SigningKey::hs256([fill; 32]).unwrap();
+    let issuer = |name: &str, fill| {
+        TrustedIssuer::new(name)
+            .dangerous_any_audience()
+            .key(key(fill).verifying_key())
+    };
+    let verifier = Verifier::builder()
+        .trust(issuer("https://a.example", 1).role_claim("roles"))
+        .trust(issuer("https://b.example", 2))
+        .trust(issuer("https://c.example", 3))
+        .clock(|| 1_700_000_000)
+        .build()
+        .unwrap();
+    let gate = Gate::builder(verifier)
+        .require(any([role("admin"), scope("orders")]))
+        .build()
+        .unwrap();
+    let route = not(role("suspended")) & scope("orders");
+    let log = Log::default();
+    tracing::subscriber::with_default(log.clone(), || {
+        for (name, fill) in [("a", 1), ("b", 2), ("c", 3), ("b", 2), ("a", 1)] {
+            let claims = serde_json::json!({
+                "iss": format!("https://{name}.example"), "exp": 1_700_000_900, "scope": "orders",
+                "roles": ["clerk"],
+            });
+            let token = key(fill).encode(&claims).unwrap();
+            let decided = gate.decide(&Request(format!("Bearer {token}"))).unwrap();
+            decided.require(&route).unwrap();
+        }
+    });
+    let log = log.0.lock().unwrap().clone();
+    assert_eq!(log.lines().count(), 2, "{log}");
+    for (line, issuer) in log.lines().zip(["b", "c"]) {
+        let issuer = format!("issuer=\"https://{issuer}.example\"");
+        for part in [
+            "WARN tollgate",
+            "has no `role_claim`",
+            "role=\"admin\"",
+            &issuer,
+        ] {
+            assert!(line.contains(part), "{part} in {line}");
+        }
+    }
+}
+
+#[test]
+fn a_token_after_the_end_of_the_secrets_is_logged_with_the_end() {
+    let verifier = Verifier::builder()
+        .issuer("https://id.example.com")
+        .audience("orders-api")
+        .shared_secret(Key::hs256(SECRET).unwrap())
+        .shared_secrets_until(1_699_999_999)
+        .clock(|| 1_700_000_000)
+        .build()
+        .unwrap();
+    let token = SigningKey::hs256(SECRET)
+        .unwrap()
+        .encode(&serde_json::json!({}))
+        .unwrap();
+    let log = Log::default();
+    tracing::subscriber::with_default(log.clone(), || {
+        let request = Request(format!("Bearer {token}"));
+        assert!(Gate::from(verifier).decide(&request).is_err());
+    });
+    let log = log.0.lock().unwrap().clone();
+    for part in [
+        "WrongAlgorithm",
+        "shared_secrets_until",
+        "1699999999",
+        "1700000000",
+    ] {
+        assert!(log.contains(part), "{part} in {log}");
+    }
 }

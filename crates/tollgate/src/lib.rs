@@ -39,6 +39,7 @@
 //!     .issuer("https://id.example.com") // required, or waived by `.dangerous_any_issuer()`
 //!     .audience("orders-api") // required, or waived by `.dangerous_any_audience()`
 //!     .key(Key::hs256(secret)?) // or Key::from_pem(..), Key::from_jwk(..), .key_set(..)
+//!     .role_claim("roles")
 //! #   .clock(|| 1_700_000_000)
 //!     .build()?; // an invalid configuration fails here
 //!
@@ -91,7 +92,7 @@
 //! # let verifier = Verifier::builder()
 //! #     .issuer("https://id.example.com")
 //! #     .audience("orders-api")
-//! #     .key(Key::hs256(secret)?)
+//! #     .key(Key::hs256(secret)?).role_claim("roles")
 //! #     .clock(|| 1_700_000_000)
 //! #     .build()?;
 //! let app = test::init_service(

@@ -30,7 +30,7 @@ use crate::future::Duty;
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let verifier = Verifier::builder()
-/// #     .dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?)
+/// #     .dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).role_claim("roles")
 /// #         .clock(|| 1_700_000_000).build()?;
 /// let purge = web::resource("/purge")
 ///     .wrap(require(scope("orders:purge") & !role("trainee")))

@@ -14,6 +14,7 @@ pub fn verifier() -> Verifier {
         .issuer("https://id.example.com")
         .audience("orders-api")
         .key(Key::hs256(SECRET).unwrap())
+        .role_claim("roles")
         .clock(|| NOW)
         .build()
         .unwrap()

@@ -9,6 +9,7 @@ use crate::gate::csrf::Origins;
 use crate::gate::renewal::Renewal;
 use crate::gate::revocation::RevocationCheck;
 use crate::gate::source::Source;
+use crate::http::origin;
 use crate::per_thread::PerThread;
 use crate::policy::Policy;
 use crate::rejection::Rejection;
@@ -173,7 +174,8 @@ impl GateBuilder {
 
     /// Accepts a cookie on unsafe methods from pages of this origin too, such as
     /// `https://app.example.com`: scheme, host and, if not the default, port (RFC 6454 section
-    /// 6.2).
+    /// 6.2). `build` refuses any other text, such as one with a trailing slash, a path or a wildcard,
+    /// and names the mistake.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -457,8 +459,9 @@ impl GateBuilder {
     ///
     /// # Errors
     /// A [`ConfigError`] for an invalid source, realm or origin, and for a source given twice. Also
-    /// for a policy on an optional gate, a CSRF token without a cookie source, a revocation check
-    /// for an issuer that the verifier does not trust, a contradiction of
+    /// for a policy on an optional gate, a policy with a role if no issuer of the verifier has a
+    /// [`role_claim`](crate::VerifierBuilder::role_claim), a CSRF token without a cookie source, a
+    /// revocation check for an issuer that the verifier does not trust, a contradiction of
     /// [`forward_auth`](Self::forward_auth), or an age below one second.
     ///
     /// ```
@@ -502,16 +505,10 @@ impl GateBuilder {
                 "the realm has a character that is not visible ASCII",
             ));
         }
-        if let Some(origin) = gate
-            .origins
-            .trusted
-            .iter()
-            .find(|origin| !is_origin(origin))
-        {
-            return Err(ConfigError::new(
-                Kind::InvalidText,
-                format!("{origin:?} is not an origin"),
-            ));
+        for trusted in &gate.origins.trusted {
+            origin::check(trusted).map_err(|mistake| {
+                ConfigError::new(Kind::InvalidText, format!("`trusted_origin` {mistake}"))
+            })?;
         }
         let cookies = gate.sources.iter().any(|source| source.kind().is_ambient());
         if gate.csrf_token && !cookies {
@@ -536,6 +533,15 @@ impl GateBuilder {
                 ));
             }
         }
+        let role = gate.policy.as_ref().and_then(Policy::first_role);
+        if let Some(role) = role.filter(|_| !gate.verifier.may_read_roles()) {
+            return Err(ConfigError::new(
+                Kind::Contradiction,
+                format!(
+                    "`require` has the role {role:?}, but no issuer of the verifier has a `role_claim`: set the claim that holds the roles"
+                ),
+            ));
+        }
         if gate.policy.is_some() && (gate.optional || gate.pass_preflight) {
             return Err(ConfigError::new(
                 Kind::Contradiction,
@@ -552,24 +558,6 @@ impl GateBuilder {
         }
         Gate(PerThread::new(self.0))
     }
-}
-
-/// Returns `true` for an origin in the form of browsers: a scheme, a host in lower case, an
-/// optional port, and nothing after it.
-fn is_origin(origin: &str) -> bool {
-    let (host, default_port) = match (
-        origin.strip_prefix("https://"),
-        origin.strip_prefix("http://"),
-    ) {
-        (Some(host), _) => (host, ":443"),
-        (_, Some(host)) => (host, ":80"),
-        _ => return false,
-    };
-    !host.is_empty()
-        && !host.ends_with(default_port)
-        && host.bytes().all(|byte| {
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:[]".contains(&byte)
-        })
 }
 
 impl fmt::Debug for GateBuilder {

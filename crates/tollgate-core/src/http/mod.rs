@@ -4,6 +4,7 @@ pub(crate) mod base64url;
 pub(crate) mod cookie;
 pub(crate) mod field;
 mod header_edits;
+pub(crate) mod origin;
 pub(crate) mod request;
 mod source_kind;
 

@@ -311,6 +311,16 @@ impl Policy {
         Self::leaf(Clause::Group(Join::Any, Vec::new()))
     }
 
+    /// Returns a role that the policy reads, if any.
+    pub(crate) fn first_role(&self) -> Option<&str> {
+        match &self.0.clause {
+            Clause::Role(name) => Some(&name.name),
+            Clause::Group(_, parts) => parts.iter().find_map(Self::first_role),
+            Clause::Not(inner) => inner.first_role(),
+            _ => None,
+        }
+    }
+
     fn leaf(clause: Clause) -> Self {
         Self(Arc::new(Node {
             clause,

@@ -59,8 +59,11 @@ impl MetRules {
 
     /// Records that a token lacks a role.
     #[cold]
-    pub(super) fn note_missing_role(&self) {
-        self.issuer.role_paths.note_missing_role(&self.issuer.rules);
+    pub(super) fn note_missing_role(&self, role: &str) {
+        let IssuerEntry {
+            rules, role_paths, ..
+        } = &*self.issuer;
+        role_paths.note_missing_role(rules, role);
     }
 
     pub(crate) fn key(&self) -> &Key {

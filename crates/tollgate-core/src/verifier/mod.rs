@@ -443,6 +443,12 @@ impl Verifier {
             || listed
                 .any(|rules| rules.issuer.is_none() || rules.names(issuer) || rules.spelled(issuer))
     }
+
+    /// Whether a token can have roles; `true` if the issuers cannot be enumerated.
+    pub(crate) fn may_read_roles(&self) -> bool {
+        let mut listed = self.0.issuers.iter().map(|listed| &listed.entry.rules);
+        !self.0.issuer_sources.is_empty() || listed.any(|rules| !rules.role_claims.is_empty())
+    }
 }
 
 /// The issuer whose rules apply to a token.

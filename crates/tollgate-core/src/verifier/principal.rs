@@ -541,7 +541,7 @@ impl Principal {
     pub fn has_role(&self, role: &str) -> bool {
         let has = self.roles().any(|held| held == role);
         if !has {
-            self.verified().met.note_missing_role();
+            self.verified().met.note_missing_role(role);
         }
         has
     }

@@ -1,5 +1,5 @@
-//! A report of role claims that no token has had. Without it, a path with an error denies every
-//! role in silence.
+//! A report of role claims that no token has had, and of issuers without a role claim. Without it,
+//! a path with an error denies every role in silence.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -12,14 +12,15 @@ const UNSEEN_TOKENS: u8 = 10;
 const REPORTED: u8 = u8::MAX - 1;
 const SEEN: u8 = u8::MAX;
 
-/// For each role path of an issuer, the number of tokens without it, [`REPORTED`] or [`SEEN`].
+/// For each role path of an issuer, the number of tokens without it, [`REPORTED`] or [`SEEN`]. An
+/// issuer without a role path has one entry, which is never [`SEEN`].
 #[derive(Debug)]
 pub(crate) struct RolePaths(Box<[AtomicU8]>);
 
 impl RolePaths {
     pub(super) fn new(rules: &Rules) -> Self {
-        let unseen = rules.role_claims.iter().map(|_| AtomicU8::new(0));
-        Self(unseen.collect())
+        let places = rules.role_claims.len().max(1);
+        Self((0..places).map(|_| AtomicU8::new(0)).collect())
     }
 
     /// Records the paths that a verified token has, and reports a path that many tokens lacked.
@@ -41,22 +42,33 @@ impl RolePaths {
         }
     }
 
-    /// Reports the paths when a role was missing, unless a token has had one of them.
+    /// Reports the paths when a role was missing, unless a token has had one of them. Reports the
+    /// role if the issuer has no path.
     #[cold]
-    pub(super) fn note_missing_role(&self, rules: &Rules) {
+    pub(super) fn note_missing_role(&self, rules: &Rules, role: &str) {
         let seen = |state: &AtomicU8| state.load(Ordering::Relaxed) == SEEN;
-        if !self.0.iter().any(seen) {
+        if rules.role_claims.is_empty() {
+            if self.is_first_report(0) {
+                tracing::warn!(target: "tollgate", role, issuer = rules.issuer.as_deref(),
+                    "a role was read, but the issuer has no `role_claim`");
+            }
+        } else if !self.0.iter().any(seen) {
             (0..self.0.len()).for_each(|place| self.report(rules, place));
         }
     }
 
     fn report(&self, rules: &Rules, place: usize) {
-        let first = |state: u8| (state < REPORTED).then_some(REPORTED);
-        let state = self.0[place].fetch_update(Ordering::Relaxed, Ordering::Relaxed, first);
-        if state.is_ok() {
+        if self.is_first_report(place) {
             let path = &rules.role_claims[place];
             tracing::warn!(target: "tollgate", %path, issuer = rules.issuer.as_deref(),
                 "no token so far has this role claim");
         }
+    }
+
+    fn is_first_report(&self, place: usize) -> bool {
+        let first = |state: u8| (state < REPORTED).then_some(REPORTED);
+        self.0[place]
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, first)
+            .is_ok()
     }
 }

@@ -23,7 +23,7 @@ use crate::body_mode::WrappedBody;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
-/// #     .key(Key::hs256([7; 32])?).build()?;
+/// #     .key(Key::hs256([7; 32])?).role_claim("roles").build()?;
 /// let service = ServiceBuilder::new()
 ///     .layer(JwtAuth::new(verifier))
 ///     .layer(require(scope("admin") | role("root")))

@@ -2,6 +2,9 @@
 
 use super::*;
 use crate::key::Key;
+use crate::key::source::Unavailable;
+use crate::policy::{Hierarchy, all, any, not, role, scope};
+use crate::verifier::{IssuerSource, PreparedIssuer, TrustedIssuer};
 
 fn builder() -> GateBuilder {
     let key = Key::hs256([7; 32]).unwrap();
@@ -102,4 +105,66 @@ fn invalid_configurations_are_refused() {
         .pass_preflight()
         .require(Policy::scope("orders:read"));
     assert_eq!(refused(past), Some(ConfigErrorKind::Contradiction));
+}
+
+#[test]
+fn a_role_requires_a_role_claim() {
+    struct Nobody;
+
+    impl IssuerSource for Nobody {
+        fn issuer(&self, _: &str) -> Result<Option<PreparedIssuer>, Unavailable> {
+            Ok(None)
+        }
+    }
+
+    let issuer = |name: &str| {
+        let key = Key::hs256([7; 32]).unwrap();
+        TrustedIssuer::new(name).audience("a").key(key)
+    };
+    let gate =
+        |verifier: crate::verifier::VerifierBuilder| Gate::builder(verifier.build().unwrap());
+    let hierarchy = Hierarchy::new().implies("owner", "viewer");
+    let policies = [
+        role("admin"),
+        not(role("suspended")),
+        any([scope("a"), all([scope("b"), not(role("x")), scope("c")])]),
+        role("viewer").with_role_hierarchy(&hierarchy),
+    ];
+    for policy in policies {
+        let without = || Verifier::builder().trust(issuer("i"));
+        let error = gate(without()).require(policy.clone()).build().unwrap_err();
+        assert_eq!(error.kind(), ConfigErrorKind::Contradiction);
+        assert!(error.to_string().contains("`role_claim`"), "{error}");
+        let two = without().trust(issuer("j"));
+        assert!(
+            gate(two)
+                .require(scope("a"))
+                .require(policy.clone())
+                .build()
+                .is_err()
+        );
+        // Tokens of one of the issuers can have roles.
+        for with in [
+            without().trust(issuer("j").role_claim("roles")),
+            without().issuer_source(Nobody),
+        ] {
+            assert!(gate(with).require(policy.clone()).build().is_ok());
+        }
+    }
+    assert_eq!(
+        refused(builder().require(any([scope("a"), !scope("b")]))),
+        None
+    );
+}
+
+#[test]
+fn the_mistake_in_an_origin_is_named() {
+    let error = builder()
+        .trusted_origin("https://app.example.com/")
+        .build()
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`trusted_origin` \"https://app.example.com/\" has a trailing slash: write \"https://app.example.com\""
+    );
 }
