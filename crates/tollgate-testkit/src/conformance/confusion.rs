@@ -36,26 +36,28 @@ fn secrets_of(pem: &str, jwk: &serde_json::Value) -> Vec<Vec<u8>> {
     ]
 }
 
+/// Returns HMAC tokens of these secrets, with the `kid` of the public key.
+pub(super) fn confused(algorithm: Algorithm, pem: &str) -> Vec<String> {
+    let jwk = keys::signing(algorithm).public_jwk().unwrap_or_default();
+    let secrets = secrets_of(pem, &jwk);
+    SECRET
+        .into_iter()
+        .flat_map(|hmac| {
+            let kid = keys::kid(algorithm);
+            let forge = move |secret: &Vec<u8>| {
+                token()
+                    .header("alg", hmac.as_str())
+                    .kid(kid)
+                    .segments()
+                    .signed_with_secret(hmac, secret)
+                    .to_string()
+            };
+            secrets.iter().map(forge).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
 pub(super) fn cases() -> Vec<Case> {
-    let confused = |algorithm: Algorithm, pem: &str| -> Vec<String> {
-        let jwk = keys::signing(algorithm).public_jwk().unwrap_or_default();
-        let secrets = secrets_of(pem, &jwk);
-        SECRET
-            .into_iter()
-            .flat_map(|hmac| {
-                let kid = keys::kid(algorithm);
-                let forge = move |secret: &Vec<u8>| {
-                    token()
-                        .header("alg", hmac.as_str())
-                        .kid(kid)
-                        .segments()
-                        .signed_with_secret(hmac, secret)
-                        .to_string()
-                };
-                secrets.iter().map(forge).collect::<Vec<_>>()
-            })
-            .collect()
-    };
     let set = |jwks: serde_json::Value| {
         KeySet::from_json(json!({ "keys": jwks }).to_string()).expect("a JWK Set")
     };

@@ -42,6 +42,7 @@ mod policies;
 mod renewal;
 mod revocation;
 mod rotation;
+mod shared_secrets;
 mod sources;
 mod step_up;
 mod subject;
@@ -73,7 +74,7 @@ pub const LEAST: usize = 761;
 /// assert!(cases.iter().any(|case| case.name == "sources: `Authorization: Bearer`"));
 /// ```
 pub fn cases() -> Vec<Case> {
-    let groups: [(&str, Vec<Case>); 31] = [
+    let groups: [(&str, Vec<Case>); 32] = [
         ("sources", sources::cases()),
         ("csrf", csrf::cases()),
         ("csrf token", csrf_token::cases(KeyOrigin::Verifier)),
@@ -89,6 +90,7 @@ pub fn cases() -> Vec<Case> {
         ("confusion", confusion::cases()),
         ("forgeries", forgeries::cases()),
         ("keys", keyrings::cases()),
+        ("shared secrets", shared_secrets::cases()),
         ("header", header::cases()),
         ("claims", claims::cases()),
         ("deployments", deployments::cases()),
