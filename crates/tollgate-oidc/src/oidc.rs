@@ -97,6 +97,33 @@ impl Oidc {
         self
     }
 
+    /// Sets the URL of the issuer's JWK Set, for a provider that publishes no metadata: nothing is
+    /// discovered. Contradicts [`metadata_url`](Self::metadata_url) and
+    /// [`require_same_origin`](Self::require_same_origin).
+    ///
+    /// Unlike [`RemoteJwks`], the keys are those of the issuer: `build` refuses them for another
+    /// one.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{JWKS, provider};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
+    /// # let provider = provider();
+    /// use tollgate::oidc::Oidc;
+    ///
+    /// let keys = Oidc::discover("https://id.example.com").jwks_url(JWKS);
+    /// let keys = keys.fetch(provider.clone()).connect().await?;
+    /// assert_eq!(keys.issuer(), Some("https://id.example.com"));
+    /// assert_eq!(provider.count("https://id.example.com/.well-known/openid-configuration"), 0);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn jwks_url(mut self, url: impl Into<String>) -> Self {
+        self.0.jwks_url = Some(url.into());
+        self
+    }
+
     /// Requires the set to be on the issuer's own origin (scheme, host and port).
     ///
     /// ```

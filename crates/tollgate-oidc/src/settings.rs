@@ -41,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) location: Location,
     /// The URL of the issuer's metadata, if it is not the well-known one.
     pub(crate) metadata_url: Option<String>,
+    /// The URL of an issuer's set, if it publishes no metadata.
+    pub(crate) jwks_url: Option<String>,
     /// `true` if the set must be on the issuer's origin.
     pub(crate) same_origin: bool,
     /// `true` if `http` is allowed for hosts other than loopback.
@@ -75,6 +77,7 @@ impl Settings {
         Self {
             location,
             metadata_url: None,
+            jwks_url: None,
             same_origin: false,
             plain_http: false,
             private_addresses: false,
@@ -123,6 +126,10 @@ impl Settings {
         const DAY: Duration = Duration::from_secs(86_400);
         let (least, most) = (*self.life.start(), *self.life.end());
         let mistakes = [
+            (
+                self.jwks_url.is_some() && (self.metadata_url.is_some() || self.same_origin),
+                "`jwks_url` replaces the metadata: remove `metadata_url` and `require_same_origin`",
+            ),
             (
                 self.timeout.is_zero(),
                 "`timeout` is zero: set it to at most 60 s",
@@ -188,6 +195,7 @@ impl fmt::Debug for Settings {
         f.debug_struct("Settings")
             .field("location", &redacted(location))
             .field("metadata_url", &self.metadata_url.as_deref().map(redacted))
+            .field("jwks_url", &self.jwks_url.as_deref().map(redacted))
             .field("life", &self.life)
             .field("stale_if_error", &self.stale_if_error)
             .field("cool_down", &self.cool_down)

@@ -102,12 +102,18 @@ impl Retriever {
     /// # Errors
     /// Returns an error for an invalid location, and if there is no HTTP client.
     pub(crate) fn new(settings: &Settings) -> Result<Self, OidcError> {
-        let named = match (&settings.location, &settings.metadata_url) {
-            (Location::Jwks(url), _) => Place::named("the URL of the set", url, settings)?,
-            (Location::Issuer(_), Some(url)) => {
-                Place::named("the URL of the metadata", url, settings)?
+        let Settings {
+            location,
+            jwks_url,
+            metadata_url,
+            ..
+        } = settings;
+        let named = match (location, jwks_url, metadata_url) {
+            (Location::Jwks(url), ..) | (_, Some(url), _) => {
+                Place::named("the URL of the set", url, settings)?
             }
-            (Location::Issuer(issuer), None) => {
+            (_, _, Some(url)) => Place::named("the URL of the metadata", url, settings)?,
+            (Location::Issuer(issuer), None, None) => {
                 let named = Place::named("the issuer", issuer, settings)?;
                 // OpenID Connect Core 1.0 section 2, RFC 8414 section 2.
                 if named.url.query().is_some() {
@@ -137,6 +143,7 @@ impl Retriever {
     /// Returns an error if the response must not replace the current keys.
     pub(crate) async fn retrieve(&mut self) -> Result<Retrieved, OidcError> {
         let metadata = match &self.settings.location {
+            _ if self.settings.jwks_url.is_some() => None,
             Location::Jwks(_) => None,
             Location::Issuer(issuer) => Some(match &self.metadata {
                 Some(known) if Instant::now() < known.fresh_until => known.clone(),

@@ -141,7 +141,7 @@ impl TenantsBuilder {
     /// All URLs follow the rules for URLs from an issuer: `https`, and public hosts only.
     /// [`Oidc::dangerous_plain_http`] and [`Oidc::dangerous_allow_private_addresses`] weaken
     /// that; a local identity provider in development needs both. `build` refuses
-    /// [`Oidc::metadata_url`].
+    /// [`Oidc::metadata_url`] and [`Oidc::jwks_url`].
     ///
     /// ```
     /// # use tollgate::oidc::{OidcErrorKind, Tenants};
@@ -231,9 +231,9 @@ impl TenantsBuilder {
             return refuse("`idle` is below 1 minute: tenants in use would be removed");
         }
         let mut settings = self.template.0;
-        if settings.metadata_url.is_some() {
+        if settings.metadata_url.is_some() || settings.jwks_url.is_some() {
             return refuse(
-                "`metadata_url` would apply to all tenants: remove it from the template",
+                "`metadata_url` or `jwks_url` would apply to all tenants: remove it from the template",
             );
         }
         settings.check()?;
