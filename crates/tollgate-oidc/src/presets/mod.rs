@@ -34,6 +34,7 @@
 //! | [`keycloak_id`] | ID tokens | the same |
 //! | [`auth0`] | access tokens of an API | `https://DOMAIN/` |
 //! | [`okta`] | access tokens of a custom authorization server | `https://DOMAIN/oauth2/SERVER` |
+//! | [`supabase`] | access tokens of users | `https://PROJECT.supabase.co/auth/v1` |
 //!
 //! The claims that each preset reads. The last column has the claims that distinguish the tokens
 //! from other kinds:
@@ -53,6 +54,7 @@
 //! | [`keycloak_id`] | `aud` | - | - | the claim `typ` |
 //! | [`auth0`] | `aud`, the API's identifier | `scope`, `permissions` | - | `aud` |
 //! | [`okta`] | `aud` | `scp` | - | `cid` |
+//! | [`supabase`] | `aud`, always `authenticated` | - | `role` | `sub`, `aud` |
 //!
 //! An access token authorises requests to a service. An ID token informs a client about one login
 //! and is no credential for requests. No preset therefore accepts both. Times, signature and the
@@ -65,6 +67,7 @@ mod google;
 mod id_token;
 mod keycloak;
 mod okta;
+mod supabase;
 
 use tollgate_core::{KeySource, TrustedIssuer};
 
@@ -75,6 +78,7 @@ pub use self::google::google;
 pub use self::id_token::{has_nonce, id_token};
 pub use self::keycloak::{keycloak, keycloak_id};
 pub use self::okta::okta;
+pub use self::supabase::supabase;
 
 use crate::oidc::Oidc;
 
