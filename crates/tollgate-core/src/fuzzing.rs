@@ -6,10 +6,13 @@ use serde_json::Value;
 use crate::Algorithm;
 use crate::claim_path::ClaimPath;
 use crate::limits::Limits;
+use crate::token::compact::Compact;
 
 /// Splits and decodes a token.
 pub fn token(data: &[u8]) {
-    if let Ok(token) = crate::token::compact::Compact::split(data, &Limits::default()) {
+    let split = || Compact::split(data, &Limits::default());
+    let padded = split().and_then(Compact::with_padding);
+    for token in split().into_iter().chain(padded) {
         let mut segment = crate::token::compact::Segment::new();
         let _ = token.header(&mut segment);
         let _ = token.payload(&mut segment);

@@ -221,6 +221,21 @@ fn contradictory_claim_rules_are_refused() {
         (full().require_claim(["a", ""]), Kind::InvalidText),
         (full().role_claim(["", "roles"]), Kind::InvalidText),
         (full().role_claim(["sub", "roles"]), Kind::Contradiction),
+        (full().require_header("", ["x"]), Kind::InvalidText),
+        (full().require_header("signer", [""]), Kind::InvalidText),
+        (
+            full().require_header("signer", Vec::<String>::new()),
+            Kind::Contradiction,
+        ),
+        (full().require_header("alg", ["ES256"]), Kind::Contradiction),
+        (full().require_header("typ", ["JWT"]), Kind::Contradiction),
+        (full().require_header("crit", ["exp"]), Kind::Contradiction),
+        (
+            full()
+                .require_header("signer", ["a"])
+                .require_header("signer", ["b"]),
+            Kind::Duplicate,
+        ),
         (full().scope_claim(["scope", "x"]), Kind::Contradiction),
         (full().scope_claim(["scope"]), Kind::Duplicate),
         (full().audience_claim(["aud", "x"]), Kind::Contradiction),
@@ -244,6 +259,17 @@ fn contradictory_claim_rules_are_refused() {
         .authorized_party("a")
         .dangerous_allow_missing_authorized_party();
     assert!(dispensable.build().is_ok());
+}
+
+/// The issuer of a token of an issuer source is not known where the token is split.
+#[test]
+fn an_issuer_of_an_issuer_source_cannot_have_padded_segments() {
+    let issuer = TrustedIssuer::new("https://a.example")
+        .audience("api")
+        .key(key().verifying_key())
+        .dangerous_padded_segments();
+    let error = issuer.prepare().unwrap_err();
+    assert_eq!(error.kind(), Kind::Contradiction);
 }
 
 #[test]

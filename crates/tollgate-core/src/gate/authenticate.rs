@@ -30,7 +30,12 @@ pub(super) fn authenticate(gate: &Gate, request: &impl RequestView) -> Stage<Adm
     if settings.pass_preflight && request::is_preflight(request) {
         return Ok(Step::Ready(Ok(Admitted::preflight())));
     }
-    let found = source::find(&settings.sources, settings.strict_sources, request)?;
+    let found = source::find(
+        &settings.sources,
+        settings.strict_sources,
+        settings.verifier.reads_padding(),
+        request,
+    )?;
     let Some(credential) = found else {
         return anonymous(settings.optional);
     };

@@ -178,9 +178,11 @@ pub(crate) struct Credential<'r> {
 ///
 /// With several sources or a cookie, the alphabet of the credential is checked here, because it
 /// decides which refusal comes first. Otherwise the verifier checks it when it splits the token.
+/// `padded` allows padding after each segment.
 pub(crate) fn find<'r>(
     sources: &[Source],
     strict: bool,
+    padded: bool,
     request: &'r impl RequestView,
 ) -> Result<Option<Credential<'r>>, Rejection> {
     if let [only] = sources
@@ -201,7 +203,7 @@ pub(crate) fn find<'r>(
         let Some(token) = source.find(request)? else {
             continue;
         };
-        compact::check_alphabet(token, kind)?;
+        compact::check_alphabet(token, kind, padded)?;
         let credential = Credential {
             token,
             source: kind,

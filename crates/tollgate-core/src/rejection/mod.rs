@@ -49,7 +49,7 @@ pub enum RejectionKind {
     MalformedClaims,
     /// The claims of a valid token do not fit the type that a handler reads.
     UnfitClaims,
-    /// A required claim is absent.
+    /// A required claim, or a required member of the header, is absent.
     MissingClaim,
     /// The token has expired (`exp`).
     Expired,
@@ -63,7 +63,7 @@ pub enum RejectionKind {
     UntrustedIssuer,
     /// `aud` does not name this service.
     WrongAudience,
-    /// A claim does not have an accepted value.
+    /// A claim, or a member of the header, does not have an accepted value.
     WrongClaim,
     /// The token is bound to a key or certificate by `cnf`, and no proof of it was checked (RFC
     /// 7800).

@@ -87,11 +87,18 @@ pub(crate) struct Compact<'t> {
     token: &'t [u8],
     header_end: usize,
     payload_end: usize,
+    /// Whether the segments are padded, all of them.
+    padded: bool,
 }
 
-/// Refuses a credential that is not a `b64token`, even if it has other errors.
-pub(crate) fn check_alphabet(token: &[u8], source: SourceKind) -> Result<(), Rejection> {
-    if is_b64token(token) {
+/// Refuses a credential that is not a `b64token`, even if it has other errors. `padded` allows
+/// padding after each segment too.
+pub(crate) fn check_alphabet(
+    token: &[u8],
+    source: SourceKind,
+    padded: bool,
+) -> Result<(), Rejection> {
+    if is_b64token(token) || (padded && has_padded_segments(token)) {
         return Ok(());
     }
     Err(not_a_token(source))
@@ -110,8 +117,9 @@ impl<'t> Compact<'t> {
         token: &'t [u8],
         source: SourceKind,
         limits: &Limits,
+        padded: bool,
     ) -> Result<Self, Rejection> {
-        check_alphabet(token, source)?;
+        check_alphabet(token, source, padded)?;
         Self::split(token, limits)
     }
 
@@ -145,7 +153,34 @@ impl<'t> Compact<'t> {
             token,
             header_end,
             payload_end,
+            padded: false,
         })
+    }
+
+    /// Reads the segments as base64url with padding (RFC 4648 section 5) if the token contains
+    /// any. All segments must be padded then, so that a token has one spelling.
+    pub(crate) fn with_padding(mut self) -> Result<Self, Rejection> {
+        self.padded = memchr::memchr(b'=', self.token).is_some();
+        let mut segments = self.token.split(|byte| *byte == b'.');
+        if self.padded && !segments.all(|segment| segment.len().is_multiple_of(4)) {
+            return Err(malformed("the padding of a segment is incomplete"));
+        }
+        Ok(self)
+    }
+
+    pub(crate) const fn is_padded(&self) -> bool {
+        self.padded
+    }
+
+    /// Returns the segment without its padding. Padding that is left over, or too short, makes the
+    /// decoding fail.
+    #[inline]
+    fn unpadded(&self, segment: &'t [u8]) -> &'t [u8] {
+        if self.padded {
+            without_padding(segment)
+        } else {
+            segment
+        }
     }
 
     pub(crate) const fn token(&self) -> &'t [u8] {
@@ -163,17 +198,18 @@ impl<'t> Compact<'t> {
     }
 
     pub(crate) fn header<'s>(&self, segment: &'s mut Segment) -> Result<&'s [u8], Rejection> {
-        let header = segment.decode(self.encoded_header());
+        let header = segment.decode(self.unpadded(self.encoded_header()));
         header.ok_or_else(|| malformed("the header is not canonical base64url"))
     }
 
     pub(crate) fn payload<'s>(&self, segment: &'s mut Segment) -> Result<&'s [u8], Rejection> {
-        let payload = segment.decode(&self.token[self.header_end + 1..self.payload_end]);
+        let payload = self.unpadded(&self.token[self.header_end + 1..self.payload_end]);
+        let payload = segment.decode(payload);
         payload.ok_or_else(|| malformed("the payload is not canonical base64url"))
     }
 
     pub(crate) fn signature<'s>(&self, segment: &'s mut Segment) -> Result<&'s [u8], Rejection> {
-        let signature = segment.decode(&self.token[self.payload_end + 1..]);
+        let signature = segment.decode(self.unpadded(&self.token[self.payload_end + 1..]));
         signature.ok_or_else(|| malformed("the signature is not canonical base64url"))
     }
 }
@@ -182,6 +218,19 @@ impl<'t> Compact<'t> {
 /// (RFC 6750 section 2.1).
 fn is_b64token(token: &[u8]) -> bool {
     !token.is_empty() && (is_base64url_and_dots(token) || is_by_grammar(token))
+}
+
+/// Returns `true` for segments of base64url with padding (RFC 4648 section 5), of any number.
+#[cold]
+fn has_padded_segments(token: &[u8]) -> bool {
+    let mut segments = token.split(|byte| *byte == b'.');
+    segments.all(|segment| base64url::is_alphabet(without_padding(segment)))
+}
+
+/// Returns the text without at most two bytes of padding.
+fn without_padding(segment: &[u8]) -> &[u8] {
+    let once = segment.strip_suffix(b"=").unwrap_or(segment);
+    once.strip_suffix(b"=").unwrap_or(once)
 }
 
 /// The alphabet of nearly every token, checked with vector instructions. A text with more dots than
@@ -237,6 +286,8 @@ fn malformed(detail: &'static str) -> Rejection {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn kind(token: &str) -> Result<(), RejectionKind> {
@@ -268,6 +319,92 @@ mod tests {
             kind(&format!("a.b.{}", "c".repeat(1369))),
             Err(RejectionKind::BadSignature)
         );
+    }
+
+    fn padded(token: &str) -> Option<[Vec<u8>; 3]> {
+        let token = Compact::split(token.as_bytes(), &Limits::default()).ok()?;
+        let token = token.with_padding().ok()?;
+        let [mut header, mut payload, mut signature] = [const { Segment::new() }; 3];
+        let header = token.header(&mut header).ok()?.to_vec();
+        let payload = token.payload(&mut payload).ok()?.to_vec();
+        Some([
+            header,
+            payload,
+            token.signature(&mut signature).ok()?.to_vec(),
+        ])
+    }
+
+    #[test]
+    fn all_segments_are_padded_or_none() {
+        let parts = [&b"foo"[..], b"fo", b"f"].map(<[u8]>::to_vec);
+        assert_eq!(padded("Zm9v.Zm8=.Zg=="), Some(parts.clone()));
+        assert_eq!(padded("Zm9v.Zm8.Zg"), Some(parts));
+        assert_eq!(padded(".."), Some(<[Vec<u8>; 3]>::default()));
+        for refused in [
+            "Zm9v.Zm8=.Zg",
+            "Zm9v.Zm8.Zg==",
+            "Zm9v.Zm8=.Zg=",
+            "Zm9v=.Zm8=.Zg==",
+            "Zm9v====.Zm8=.Zg==",
+            "Zm9v.Zm9=.Zg==",
+            "Zm9v.Zm8=.Zh==",
+            "Zm9v.Zm8=.Z===",
+            "====.Zm8=.Zg==",
+            ".=.",
+            "=Zm8.Zm8=.Zg==",
+        ] {
+            assert_eq!(padded(refused), None, "{refused}");
+        }
+    }
+
+    fn spelled(parts: &[Vec<u8>; 3], padded: bool) -> String {
+        let encoding = if padded {
+            base64_simd::URL_SAFE
+        } else {
+            base64_simd::URL_SAFE_NO_PAD
+        };
+        let parts = parts.each_ref().map(|part| encoding.encode_to_string(part));
+        parts.join(".")
+    }
+
+    proptest! {
+        #[test]
+        fn a_padded_token_is_read(
+            parts in prop::array::uniform3(prop::collection::vec(any::<u8>(), 0..40)),
+        ) {
+            let with = spelled(&parts, true);
+            prop_assert_eq!(padded(&with), Some(parts.clone()));
+            prop_assert!(check_alphabet(with.as_bytes(), SourceKind::Header, true).is_ok());
+            prop_assert_eq!(padded(&spelled(&parts, false)), Some(parts));
+        }
+
+        /// Another text is refused, or is the one spelling of other segments.
+        #[test]
+        fn a_token_has_one_spelling_with_padding_and_one_without(
+            parts in prop::array::uniform3(prop::collection::vec(any::<u8>(), 0..40)),
+            at in any::<prop::sample::Index>(),
+            byte in prop::sample::select(b"=.AQgw_-".to_vec()),
+            change in 0_u8..4,
+        ) {
+            let mut text = spelled(&parts, true);
+            let at = at.index(text.len());
+            match change {
+                0 => text.insert(at, byte.into()),
+                1 => drop(text.remove(at)),
+                2 => text.replace_range(at..=at, std::str::from_utf8(&[byte]).unwrap()),
+                _ => text.truncate(at),
+            }
+            if let Some(read) = padded(&text) {
+                prop_assert_eq!(spelled(&read, text.contains('=')), text);
+            }
+        }
+
+        #[test]
+        fn arbitrary_text_has_one_spelling(text in "[AQgw=_-]{0,9}(\\.[AQgw=]{0,9}){2}") {
+            if let Some(read) = padded(&text) {
+                prop_assert_eq!(spelled(&read, text.contains('=')), text);
+            }
+        }
     }
 
     #[test]

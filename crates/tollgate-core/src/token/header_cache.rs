@@ -79,18 +79,21 @@ impl<'h> ReadHeader<'h> {
         }
     }
 
-    /// Keeps the header of this token, which must be verified: invalid tokens take no place.
+    /// Keeps the header of this token, which must be verified: invalid tokens take no place. Padded
+    /// headers are not kept: a verifier that refuses them would find them, because it does not
+    /// decode a header that it finds.
     #[inline]
     pub(crate) fn keep(&self, token: &Compact<'_>, limits: &Limits) {
         if let Self::New(header, text) = self {
-            keep(header, text, token.encoded_header(), limits);
+            keep(header, text, token, limits);
         }
     }
 }
 
 #[inline(never)]
-fn keep(header: &Header, text: &str, encoded: &[u8], limits: &Limits) {
-    if encoded.len() <= LONGEST {
+fn keep(header: &Header, text: &str, token: &Compact<'_>, limits: &Limits) {
+    let encoded = token.encoded_header();
+    if encoded.len() <= LONGEST && !token.is_padded() {
         let known = Rc::new(CachedHeader {
             header: header.clone(),
             text: text.into(),

@@ -308,6 +308,7 @@ impl VerifierBuilder {
             ));
         }
         Ok(Verifier(Arc::new(Inner {
+            padded: configs.iter().any(|config| config.rules.padded_segments),
             issuers: configs
                 .into_iter()
                 .map(IssuerConfig::into_listed_issuer)

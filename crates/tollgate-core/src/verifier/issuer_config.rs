@@ -20,6 +20,9 @@ const MOST_LEEWAY: Duration = Duration::from_secs(300);
 /// The end of the year 9999, in seconds since the epoch. A later time was meant in milliseconds.
 const LATEST: u64 = 253_402_300_799;
 
+/// The members of a header that are checked for each token (RFC 7515 section 4.1).
+const RULED_HEADERS: [&str; 6] = ["alg", "typ", "crit", "b64", "zip", "enc"];
+
 /// An issuer as configured so far, not yet checked.
 #[derive(Clone, Default)]
 pub(super) struct IssuerConfig {
@@ -197,11 +200,13 @@ impl IssuerConfig {
             .chain(rules.further_audiences.iter().flatten())
             .chain(&rules.authorized_parties.clients)
             .chain(rules.typ.as_ref().map(|typ| &typ.name))
-            .chain(rules.values.iter().flat_map(|(_, values)| values));
+            .chain(rules.values.iter().flat_map(|(_, values)| values))
+            .chain(rules.headers.iter().map(|(name, _)| name))
+            .chain(rules.headers.iter().flat_map(|(_, values)| values));
         if texts.into_iter().any(String::is_empty) || rules.paths().any(ClaimPath::is_empty) {
             return refuse(
                 Kind::InvalidText,
-                "an issuer, an audience, a client, a type, a value or a claim name is empty",
+                "an issuer, an audience, a client, a type, a value or a name is empty",
             );
         }
         if let Some(path) = rules.paths().find(|path| is_unreachable(path)) {
@@ -222,6 +227,23 @@ impl IssuerConfig {
                 return refuse(
                     Kind::Duplicate,
                     &format!("`require_value` is set twice for {path:?}"),
+                );
+            }
+        }
+        let mut members = HashSet::new();
+        for (name, values) in &rules.headers {
+            if RULED_HEADERS.contains(&&name[..]) || values.is_empty() {
+                return refuse(
+                    Kind::Contradiction,
+                    &format!(
+                        "`require_header` for {name:?} has no values, or a rule of its own checks it"
+                    ),
+                );
+            }
+            if !members.insert(name) {
+                return refuse(
+                    Kind::Duplicate,
+                    &format!("`require_header` is set twice for {name:?}"),
                 );
             }
         }

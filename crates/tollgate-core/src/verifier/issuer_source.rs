@@ -120,6 +120,12 @@ impl TrustedIssuer {
                 "an issuer source requires a named issuer: remove `dangerous_any_issuer`",
             ));
         }
+        if self.config.rules.padded_segments {
+            return Err(ConfigError::new(
+                ConfigErrorKind::Contradiction,
+                "the issuers of an issuer source cannot have `dangerous_padded_segments`: use `trust`",
+            ));
+        }
         Ok(PreparedIssuer(Arc::new(self.config.into_found_issuer())))
     }
 }

@@ -75,6 +75,8 @@ struct Inner {
     limits: Limits,
     clock: Box<dyn Clock>,
     cache: Option<VerifiedTokens<Verified>>,
+    /// `true` if tokens of an issuer in the list may have padded segments.
+    padded: bool,
 }
 
 /// A trusted issuer, ready for use.
@@ -253,6 +255,7 @@ impl Verifier {
             limits,
             clock,
             cache,
+            padded,
             ..
         } = &*self.0;
         let now = clock.now();
@@ -269,8 +272,13 @@ impl Verifier {
             return Ok(Unconfirmed::new(Principal::new(known.held, source, now)));
         }
         let compact = match source {
-            Some(source) => Compact::split_credential(token, source, limits)?,
+            Some(source) => Compact::split_credential(token, source, limits, *padded)?,
             None => Compact::split(token, limits)?,
+        };
+        let compact = if *padded {
+            compact.with_padding()?
+        } else {
+            compact
         };
         let mut segments = [Segment::new(), Segment::new()];
         let [header, payload] = &mut segments;
@@ -436,6 +444,12 @@ impl Verifier {
 }
 
 impl Verifier {
+    /// Whether tokens of an issuer may have padded segments.
+    #[inline]
+    pub(crate) fn reads_padding(&self) -> bool {
+        self.0.padded
+    }
+
     /// Whether a token of this issuer can pass; `true` if the issuers cannot be enumerated.
     pub(crate) fn may_trust(&self, issuer: &str) -> bool {
         let mut listed = self.0.issuers.iter().map(|listed| &listed.entry.rules);
@@ -501,6 +515,14 @@ impl<'t, 'h> Unverified<'t, 'h> {
     }
 }
 
+#[cold]
+fn padded() -> Rejection {
+    Rejection::new(
+        RejectionKind::MalformedToken,
+        "the segments are padded: this issuer does not have `dangerous_padded_segments`",
+    )
+}
+
 /// Reads the `iss` of an unverified token.
 fn claimed_issuer(token: &Compact<'_>, limits: &Limits) -> Result<Box<str>, Rejection> {
     let mut claims = ClaimSetText::default();
@@ -526,6 +548,10 @@ impl Issuer {
         let (header, text) = read.parts();
         let algorithm = header.algorithm;
         let rules = &self.entry.rules;
+        if compact.is_padded() && !rules.padded_segments {
+            return Err(padded());
+        }
+        rules.check_header(text, limits)?;
         rules.check_type(header.typ.as_ref().map(|typ| typ.read(text)))?;
         if let Some(allowed) = &rules.algorithms
             && !allowed.contains(&algorithm)

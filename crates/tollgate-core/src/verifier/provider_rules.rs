@@ -259,6 +259,60 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
+    /// Refuses tokens in which this member of the header is not one of these strings, before their
+    /// key is looked up. `build` refuses a second call for the same member, an empty list of
+    /// values, and members with a rule of their own, such as `alg` and `typ`.
+    ///
+    /// ```
+    /// # use tollgate::{RejectionKind, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = SigningKey::hs256([7; 32])?;
+    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key(key.verifying_key());
+    /// let verifier = builder.require_header("signer", ["gateway-1"]).build()?;
+    /// let token = key.encode(&serde_json::json!({"exp": 4_000_000_000_u64}))?;
+    /// let rejection = verifier.verify(token).unwrap_err();
+    /// assert_eq!(rejection.kind(), RejectionKind::MissingClaim);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn require_header(
+        mut self,
+        name: impl Into<String>,
+        values: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        let values = values.into_iter().map(Into::into).collect();
+        self.config().rules.headers.push((name.into(), values));
+        self
+    }
+
+    /// Accepts tokens of this issuer whose segments are padded with `=`, against RFC 7515 section
+    /// 2. The signature covers the padding. The AWS Application Load Balancer sends such tokens.
+    ///
+    /// Either each segment is padded to a multiple of four characters, or none is. Only canonical
+    /// base64url is accepted (RFC 4648 sections 3.5 and 5). Padded tokens of other issuers of the
+    /// verifier are refused. [`prepare`](crate::TrustedIssuer::prepare) refuses the option: an
+    /// issuer from an [`IssuerSource`](crate::IssuerSource) cannot have it.
+    ///
+    /// ```
+    /// # use tollgate::{Key, RejectionKind, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let key = Key::hs256([7; 32])?;
+    /// let builder = || Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key(key.clone());
+    /// let token = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjQwMDAwMDAwMDB9.\
+    ///     2288ZeWnV6E6t4BKM2wccaYkO9vRiRHBeI6bXGZJj24=";
+    /// let rejection = builder().build()?.verify(&token).unwrap_err();
+    /// assert_eq!(rejection.kind(), RejectionKind::MalformedToken);
+    /// assert!(builder().dangerous_padded_segments().build()?.verify(&token).is_ok());
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn dangerous_padded_segments(mut self) -> Self {
+        self.config().rules.padded_segments = true;
+        self
+    }
+
     /// Adds a claim that holds scopes, in addition to `scope` and `scp`: a string or an array of
     /// strings, bounded by [`Limits::scopes`](crate::Limits::scopes). See [`ClaimPath`] for the
     /// path. Repeated calls add claims.

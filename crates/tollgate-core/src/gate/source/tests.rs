@@ -8,11 +8,11 @@ fn found(
     strict: bool,
     request: &TestRequest,
 ) -> Result<Option<(String, SourceKind)>, RejectionKind> {
-    let credential = find(sources, strict, request).map_err(|rejection| rejection.kind())?;
+    let credential = find(sources, strict, false, request).map_err(|rejection| rejection.kind())?;
     let Some(credential) = credential else {
         return Ok(None);
     };
-    compact::check_alphabet(credential.token, credential.source)
+    compact::check_alphabet(credential.token, credential.source, false)
         .map_err(|rejection| rejection.kind())?;
     let token = String::from_utf8(credential.token.to_vec()).unwrap();
     Ok(Some((token, credential.source)))

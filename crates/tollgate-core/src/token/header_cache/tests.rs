@@ -56,6 +56,23 @@ fn only_kept_headers_are_found() {
     CACHE.with(|kept| assert_eq!(kept.borrow().headers.iter().flatten().count(), 1));
 }
 
+/// A verifier without the option would find the header and not decode it.
+#[test]
+fn padded_headers_are_not_kept() {
+    for kid in ["1", "12", "123"] {
+        let header = format!(r#"{{"alg":"HS256","kid":"{kid}"}}"#);
+        let encoded = base64_simd::URL_SAFE.encode_to_string(header);
+        let token = format!("{encoded}.e30=.");
+        let limits = Limits::default();
+        let compact = Compact::split(token.as_bytes(), &limits).unwrap();
+        let compact = compact.with_padding().unwrap();
+        let mut segment = Segment::new();
+        let read = ReadHeader::of(&compact, &mut segment, &limits).unwrap();
+        read.keep(&compact, &limits);
+        CACHE.with(|kept| assert_eq!(kept.borrow().headers.iter().flatten().count(), 0));
+    }
+}
+
 #[test]
 fn other_limits_cause_a_new_parse() {
     let limits = Limits::default();

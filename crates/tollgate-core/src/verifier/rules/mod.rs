@@ -13,7 +13,9 @@ use crate::algorithm::Algorithm;
 use crate::claim_path::ClaimPath;
 use crate::limits::Limits;
 use crate::rejection::{Few, Rejection, RejectionKind, Shown};
+use crate::token::bounds;
 use crate::token::claims::{ClaimSetText, missing};
+use crate::token::json::{Kind, Object};
 
 /// The rules of one issuer, as configured; `None` for a rule that is not set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +44,10 @@ pub(crate) struct Rules {
     pub(crate) required: Vec<ClaimPath>,
     /// Claims with their allowed values.
     pub(crate) values: Vec<(ClaimPath, Vec<String>)>,
+    /// Members of the header with their allowed values.
+    pub(crate) headers: Vec<(String, Vec<String>)>,
+    /// Whether the segments may be padded.
+    pub(crate) padded_segments: bool,
     pub(crate) role_claims: Vec<ClaimPath>,
     /// Claims that hold scopes, in addition to `scope` and `scp`.
     pub(crate) scope_claims: Vec<ClaimPath>,
@@ -81,6 +87,8 @@ impl Default for Rules {
             max_lifetime: None,
             required: Vec::new(),
             values: Vec::new(),
+            headers: Vec::new(),
+            padded_segments: false,
             role_claims: Vec::new(),
             scope_claims: Vec::new(),
             require_exp: true,
@@ -144,6 +152,37 @@ impl Rules {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Checks the members of the header that have a rule.
+    #[inline]
+    pub(crate) fn check_header(&self, header: &str, limits: &Limits) -> Result<(), Rejection> {
+        if self.headers.is_empty() {
+            return Ok(());
+        }
+        self.check_header_members(header, limits)
+    }
+
+    #[cold]
+    fn check_header_members(&self, header: &str, limits: &Limits) -> Result<(), Rejection> {
+        let mut object = Object::default();
+        object.parse(header, bounds(limits)).map_err(|flaw| {
+            let detail = format!("the header {}", flaw.as_str());
+            Rejection::new(RejectionKind::MalformedHeader, detail)
+        })?;
+        for (name, values) in &self.headers {
+            let member = object.get(header, name);
+            let Some(member) = member.filter(|member| member.kind != Kind::Null) else {
+                let detail = format!("there is no `{name}` in the header");
+                return Err(Rejection::new(RejectionKind::MissingClaim, detail));
+            };
+            let got = member.string(header);
+            if !got.is_some_and(|got| values.iter().any(|value| *value == got)) {
+                let detail = format!("`{name}` in the header is none of {values:?}");
+                return Err(Rejection::new(RejectionKind::WrongClaim, detail));
+            }
+        }
+        Ok(())
     }
 
     /// Checks the claims. `key_issuer` is the issuer that the verifying key is bound to, if any.
