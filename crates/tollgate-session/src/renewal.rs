@@ -165,10 +165,13 @@ impl SlidingRenewal {
 
     /// Returns whether the transport matches the token's source. A token from a cookie must not
     /// become readable by scripts in a field. A client that sends the token itself must not get it
-    /// as a cookie that replaces another one.
+    /// as a cookie that replaces another one. A proxy renews its own tokens.
     fn suits(&self, source: Option<SourceKind>) -> bool {
         let by_cookie = matches!(self.transport, RenewalTransport::Cookie(_));
-        source.is_none_or(|source| source.is_ambient() == by_cookie)
+        source.is_none_or(|source| match source {
+            SourceKind::ProxyHeader => false,
+            source => source.is_ambient() == by_cookie,
+        })
     }
 
     fn edits(&self, renewed: &Renewed) -> HeaderEdits {

@@ -23,6 +23,9 @@ fn gate() -> Gate {
         .source(Source::cookie("access"))
         .source(Source::header("x-access-token"))
         .source(Source::websocket_protocol("bearer"))
+        .source(Source::websocket_prefix("bearer."))
+        .source(Source::websocket_base64url("k8s."))
+        .source(Source::header_of_proxy("x-proxy-token"))
         .source(Source::dangerous_query_parameter("access_token"))
         .trusted_origin("https://app.example.com")
         .build()
@@ -75,6 +78,8 @@ fn field() -> impl Strategy<Value = Vec<u8>> {
         "access=",
         "a=1; access=",
         "bearer, ",
+        "a, bearer.",
+        "k8s.",
     ]);
     let rest = prop_oneof![
         prop::collection::vec(any::<u8>(), 0..80),
@@ -109,7 +114,7 @@ proptest! {
     #[test]
     fn arbitrary_bytes_anywhere_are_a_client_error(
         names in prop::collection::vec(
-            prop::sample::select(vec!["authorization", "cookie", "x-access-token",
+            prop::sample::select(vec!["authorization", "cookie", "x-access-token", "x-proxy-token",
                 "sec-websocket-protocol", "origin",
                 "sec-fetch-site", "host", "upgrade", "x-other"]),
             0..4,

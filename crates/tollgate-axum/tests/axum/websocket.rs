@@ -32,6 +32,7 @@ async fn serve() -> std::net::SocketAddr {
     let gate = Gate::builder(verifier())
         .source(Source::bearer())
         .source(Source::websocket_protocol("bearer"))
+        .source(Source::websocket_prefix("bearer."))
         .build()
         .expect("consistent");
     let app = Router::new()
@@ -66,15 +67,18 @@ async fn talk(protocols: &str) -> Result<(Option<String>, String), Error> {
 #[tokio::test]
 async fn the_token_is_read_from_the_protocols() {
     let token = token(json!({}));
-    let (selected, answer) = talk(&format!("orders.v1, bearer, {token}"))
-        .await
-        .expect("let through");
-    assert_eq!(answer, "hello, u-7");
-    assert_eq!(
-        selected.as_deref(),
-        Some("orders.v1"),
-        "the token is not sent back"
-    );
+    for protocols in [
+        format!("orders.v1, bearer, {token}"),
+        format!("orders.v1, bearer.{token}"),
+    ] {
+        let (selected, answer) = talk(&protocols).await.expect("let through");
+        assert_eq!(answer, "hello, u-7");
+        assert_eq!(
+            selected.as_deref(),
+            Some("orders.v1"),
+            "the token is not sent back"
+        );
+    }
 }
 
 #[tokio::test]
@@ -83,6 +87,7 @@ async fn a_handshake_without_a_valid_token_fails() {
     for protocols in [
         "orders.v1".to_owned(),
         format!("orders.v1, bearer, {expired}"),
+        format!("orders.v1, bearer.{expired}"),
     ] {
         match talk(&protocols).await {
             Err(Error::Http(response)) => assert_eq!(response.status(), 401),

@@ -488,10 +488,10 @@ impl GateBuilder {
         let gate = &self.0;
         for (index, source) in gate.sources.iter().enumerate() {
             source.check()?;
-            if gate.sources[..index].contains(source) {
+            if let Some(other) = gate.sources[..index].iter().find(|it| it.overlaps(source)) {
                 return Err(ConfigError::new(
                     Kind::Duplicate,
-                    format!("{source:?} is named twice"),
+                    format!("{source:?} reads what {other:?} reads: remove one"),
                 ));
             }
         }

@@ -22,9 +22,9 @@ pub(super) struct Origins {
 /// A credential that another site cannot have caused a browser to send.
 pub(super) struct OriginProven<'r>(Credential<'r>);
 
-impl<'r> OriginProven<'r> {
-    pub(super) const fn token(&self) -> &'r [u8] {
-        self.0.token
+impl OriginProven<'_> {
+    pub(super) fn token(&self) -> &[u8] {
+        &self.0.token
     }
 
     pub(super) const fn source(&self) -> SourceKind {

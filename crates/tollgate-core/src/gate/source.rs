@@ -1,8 +1,10 @@
 //! The places in a request that can hold the credential (RFC 6750 section 2).
 
+use std::borrow::Cow;
+
 use crate::config::{ConfigError, ConfigErrorKind};
 use crate::http::request::RequestView;
-use crate::http::{SourceKind, cookie, field};
+use crate::http::{SourceKind, base64url, cookie, field};
 use crate::rejection::{Rejection, RejectionKind};
 use crate::token::compact;
 
@@ -23,7 +25,9 @@ enum Place {
     Bearer,
     Cookie(String),
     WebSocketProtocol(String),
+    WebSocketPrefix { prefix: String, base64url: bool },
     Header(String),
+    ProxyHeader(String),
     Query(String),
 }
 
@@ -70,11 +74,46 @@ impl Source {
         Self(Place::WebSocketProtocol(marker.into()))
     }
 
+    /// The element of `Sec-WebSocket-Protocol` that begins with `prefix`, which the token follows.
+    /// A browser sends it for `new WebSocket(url, ["orders.v1", "bearer." + token])` if the prefix
+    /// is `bearer.`. A request with two such elements is refused. The case of the prefix counts.
+    ///
+    /// The handler must select another protocol in its answer: the token does not belong there, and
+    /// a browser closes the connection if none is selected.
+    ///
+    /// ```
+    /// # use tollgate::extend::SourceKind;
+    /// # use tollgate::Source;
+    /// assert_eq!(Source::websocket_prefix("bearer.").kind(), SourceKind::WebSocketProtocol);
+    /// ```
+    pub fn websocket_prefix(prefix: impl Into<String>) -> Self {
+        Self(Place::WebSocketPrefix {
+            prefix: prefix.into(),
+            base64url: false,
+        })
+    }
+
+    /// Like [`websocket_prefix`](Self::websocket_prefix), for a token that is encoded once more in
+    /// base64url without padding (RFC 4648 section 5). The API server of Kubernetes has the prefix
+    /// `base64url.bearer.authorization.k8s.io.`.
+    ///
+    /// ```
+    /// # use tollgate::extend::SourceKind;
+    /// # use tollgate::Source;
+    /// let source = Source::websocket_base64url("base64url.bearer.authorization.k8s.io.");
+    /// assert_eq!(source.kind(), SourceKind::WebSocketProtocol);
+    /// ```
+    pub fn websocket_base64url(prefix: impl Into<String>) -> Self {
+        Self(Place::WebSocketPrefix {
+            prefix: prefix.into(),
+            base64url: true,
+        })
+    }
+
     /// A header field of this name whose whole value is the token.
     ///
     /// Only a client can set it, so it needs no proof of origin. This does not hold if a proxy
-    /// fills the field from its own cookie: requests of other sites then carry it too, and the
-    /// service has to refuse them.
+    /// fills the field from its own cookie: see [`header_of_proxy`](Self::header_of_proxy).
     ///
     /// ```
     /// # use tollgate::extend::SourceKind;
@@ -83,6 +122,20 @@ impl Source {
     /// ```
     pub fn header(name: impl Into<String>) -> Self {
         Self(Place::Header(name.into().to_ascii_lowercase()))
+    }
+
+    /// Like [`header`](Self::header), for a field that a proxy fills from a cookie of the browser,
+    /// such as `x-amzn-oidc-data` of the AWS load balancer. The proxy also fills it for requests
+    /// that other sites cause, so the gate requires proof of origin as for a
+    /// [`cookie`](Self::cookie).
+    ///
+    /// ```
+    /// # use tollgate::extend::SourceKind;
+    /// # use tollgate::Source;
+    /// assert_eq!(Source::header_of_proxy("x-amzn-oidc-data").kind(), SourceKind::ProxyHeader);
+    /// ```
+    pub fn header_of_proxy(name: impl Into<String>) -> Self {
+        Self(Place::ProxyHeader(name.into().to_ascii_lowercase()))
     }
 
     /// A query parameter (RFC 6750 section 2.3). Queries appear in access logs, histories and
@@ -108,8 +161,11 @@ impl Source {
         match self.0 {
             Place::Bearer => SourceKind::Bearer,
             Place::Cookie(_) => SourceKind::Cookie,
-            Place::WebSocketProtocol(_) => SourceKind::WebSocketProtocol,
+            Place::WebSocketProtocol(_) | Place::WebSocketPrefix { .. } => {
+                SourceKind::WebSocketProtocol
+            }
             Place::Header(_) => SourceKind::Header,
+            Place::ProxyHeader(_) => SourceKind::ProxyHeader,
             Place::Query(_) => SourceKind::Query,
         }
     }
@@ -117,12 +173,12 @@ impl Source {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let valid = match &self.0 {
             Place::Bearer => true,
-            Place::Header(name) => {
+            Place::Header(name) | Place::ProxyHeader(name) => {
                 field::is_token(name.as_bytes()) && name != "authorization" && name != "cookie"
             }
-            Place::Cookie(name) | Place::WebSocketProtocol(name) => {
-                field::is_token(name.as_bytes())
-            }
+            Place::Cookie(name)
+            | Place::WebSocketProtocol(name)
+            | Place::WebSocketPrefix { prefix: name, .. } => field::is_token(name.as_bytes()),
             Place::Query(name) => {
                 !name.is_empty()
                     && name
@@ -139,6 +195,19 @@ impl Source {
         ))
     }
 
+    /// Returns `true` if a credential of one source may also be one of the other.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (
+                Place::WebSocketPrefix { prefix: one, .. },
+                Place::WebSocketPrefix { prefix: other, .. },
+            ) => one.starts_with(&**other) || other.starts_with(&**one),
+            (Place::Header(one), Place::ProxyHeader(other))
+            | (Place::ProxyHeader(one), Place::Header(other)) => one == other,
+            _ => self == other,
+        }
+    }
+
     /// Returns `true` if `set_cookie`, the value of a `Set-Cookie` field (RFC 6265 section 4.1),
     /// sets the cookie of this source.
     pub(crate) fn is_set_by(&self, set_cookie: &[u8]) -> bool {
@@ -152,20 +221,28 @@ impl Source {
     }
 
     /// Returns the one credential in this place, if there is any.
-    fn find<'r>(&self, request: &'r impl RequestView) -> Result<Option<&'r [u8]>, Rejection> {
-        match &self.0 {
+    fn find<'r>(&self, request: &'r impl RequestView) -> Result<Option<Cow<'r, [u8]>>, Rejection> {
+        let found = match &self.0 {
             Place::Bearer => bearer(request),
             Place::Cookie(name) => only(cookie::named(request.header("cookie"), name.as_bytes())),
             Place::WebSocketProtocol(marker) => websocket_protocol(request, marker.as_bytes()),
-            Place::Header(name) => only(request.header(name).map(field::trim)),
+            Place::WebSocketPrefix { prefix, base64url } => {
+                let after = |element| <[u8]>::strip_prefix(element, prefix.as_bytes());
+                let found = only(websocket_elements(request).filter_map(after))?;
+                return found.map(|token| decoded(token, *base64url)).transpose();
+            }
+            Place::Header(name) | Place::ProxyHeader(name) => {
+                only(request.header(name).map(field::trim))
+            }
             Place::Query(name) => only(parameters(request.query(), name)),
-        }
+        };
+        Ok(found?.map(Cow::Borrowed))
     }
 }
 
 /// The unverified credential of a request and the kind of its source.
 pub(crate) struct Credential<'r> {
-    pub(crate) token: &'r [u8],
+    pub(crate) token: Cow<'r, [u8]>,
     pub(crate) source: SourceKind,
 }
 
@@ -203,7 +280,7 @@ pub(crate) fn find<'r>(
         let Some(token) = source.find(request)? else {
             continue;
         };
-        compact::check_alphabet(token, kind, padded)?;
+        compact::check_alphabet(&token, kind, padded)?;
         let credential = Credential {
             token,
             source: kind,
@@ -287,10 +364,7 @@ fn websocket_protocol<'r>(
     request: &'r impl RequestView,
     marker: &[u8],
 ) -> Result<Option<&'r [u8]>, Rejection> {
-    let mut elements = request
-        .header("sec-websocket-protocol")
-        .flat_map(|line| line.split(|byte| *byte == b','))
-        .map(field::trim);
+    let mut elements = websocket_elements(request);
     if !elements.any(|element| element == marker) {
         return Ok(None);
     }
@@ -302,6 +376,27 @@ fn websocket_protocol<'r>(
         ));
     }
     Ok(Some(token))
+}
+
+fn websocket_elements(request: &impl RequestView) -> impl Iterator<Item = &[u8]> {
+    let lines = request.header("sec-websocket-protocol");
+    lines
+        .flat_map(|line| line.split(|byte| *byte == b','))
+        .map(field::trim)
+}
+
+/// Returns the token of an element after its prefix.
+fn decoded(token: &[u8], base64url: bool) -> Result<Cow<'_, [u8]>, Rejection> {
+    if !base64url {
+        return Ok(Cow::Borrowed(token));
+    }
+    let decoded = base64url::decode_to_vec(token).ok_or_else(|| {
+        Rejection::new(
+            RejectionKind::MalformedCredential,
+            "the WebSocket protocol holds no canonical base64url",
+        )
+    })?;
+    Ok(Cow::Owned(decoded))
 }
 
 fn parameters<'r>(query: Option<&'r str>, name: &str) -> impl Iterator<Item = &'r [u8]> {

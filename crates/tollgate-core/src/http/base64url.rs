@@ -30,6 +30,11 @@ pub(crate) fn decode<'o>(encoded: &[u8], out: &'o mut [MaybeUninit<u8>]) -> Opti
         .map(|filled| &*filled)
 }
 
+/// Like [`decode`], into a new vector.
+pub(crate) fn decode_to_vec(encoded: &[u8]) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode_to_vec(encoded).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

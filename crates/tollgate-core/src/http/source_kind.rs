@@ -22,6 +22,8 @@ pub enum SourceKind {
     WebSocketProtocol,
     /// A custom header field.
     Header,
+    /// A header field that a proxy fills from a cookie.
+    ProxyHeader,
     /// A query parameter.
     Query,
 }
@@ -34,11 +36,12 @@ impl SourceKind {
     /// assert!(!tollgate::extend::SourceKind::Header.is_ambient());
     /// ```
     pub const fn is_ambient(self) -> bool {
-        matches!(self, Self::Cookie)
+        matches!(self, Self::Cookie | Self::ProxyHeader)
     }
 }
 
-/// The name in logs: `bearer`, `cookie`, `websocket_protocol`, `header`, `query`.
+/// The name in logs: `bearer`, `cookie`, `websocket_protocol`, `header`, `proxy_header`,
+/// `query`.
 impl fmt::Display for SourceKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -46,6 +49,7 @@ impl fmt::Display for SourceKind {
             Self::Cookie => "cookie",
             Self::WebSocketProtocol => "websocket_protocol",
             Self::Header => "header",
+            Self::ProxyHeader => "proxy_header",
             Self::Query => "query",
         })
     }

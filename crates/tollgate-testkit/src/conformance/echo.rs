@@ -137,6 +137,7 @@ const fn source(kind: SourceKind) -> &'static str {
         SourceKind::Cookie => "cookie",
         SourceKind::WebSocketProtocol => "websocket",
         SourceKind::Header => "header",
+        SourceKind::ProxyHeader => "proxy header",
         SourceKind::Query => "query",
         _ => "other",
     }

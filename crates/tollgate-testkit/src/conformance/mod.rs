@@ -34,6 +34,7 @@ mod issuers;
 mod json;
 mod keyrings;
 mod limits;
+mod load_balancer;
 mod malformed;
 mod mutations;
 mod outcome;
@@ -83,6 +84,7 @@ pub fn cases() -> Vec<Case> {
             csrf_token::cases(KeyOrigin::Source),
         ),
         ("limits", limits::cases()),
+        ("load balancer", load_balancer::cases()),
         ("malformed", malformed::cases()),
         ("mutations", mutations::cases()),
         ("json", json::cases()),

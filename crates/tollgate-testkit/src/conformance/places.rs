@@ -4,13 +4,17 @@ use super::sources::{COOKIE, cookie, from, looking_at, strictly};
 use tollgate_core::{Gate, Source};
 
 use super::case::{Case, Request, bearer, case, get};
-use super::expect::{Refused, expired, malformed_credential, no_credential, two_credentials};
+use super::expect::{
+    Refused, expired, malformed_credential, no_credential, too_large, two_credentials,
+};
 use super::fixtures::{token, usual_gate};
+use crate::segments::base64url;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = cookies();
     cases.extend(several());
     cases.extend(other_places());
+    cases.extend(websocket_prefixes());
     cases
 }
 
@@ -170,6 +174,130 @@ fn several() -> Vec<Case> {
                     .with("X-Access-Token", &good),
             ],
             two_credentials(),
+        ),
+    ]
+}
+
+/// Tokens that are part of one element of `Sec-WebSocket-Protocol`.
+fn websocket_prefixes() -> Vec<Case> {
+    const KUBERNETES: &str = "base64url.bearer.authorization.k8s.io.";
+    let dotted = looking_at([Source::websocket_prefix("bearer.")]);
+    let encoded = looking_at([Source::websocket_base64url(KUBERNETES)]);
+    let good = token().build();
+    let inner = base64url(&good);
+    let protocol = |value: String| get().with("Sec-WebSocket-Protocol", value);
+    vec![
+        case(
+            "one WebSocket protocol with a prefix and the token",
+            dotted.clone(),
+            [
+                protocol(format!("chat, bearer.{good}")),
+                protocol(format!("bearer.{good},chat")),
+                protocol(format!("chat ,\tbearer.{good} ,chat2")),
+                protocol("chat".into()).with("Sec-WebSocket-Protocol", format!("bearer.{good}")),
+            ],
+            from("websocket"),
+        ),
+        case(
+            "two WebSocket protocols with the prefix",
+            dotted.clone(),
+            [
+                protocol(format!("bearer.{good}, bearer.{good}")),
+                protocol(format!("bearer.{good}, bearer.")),
+                protocol(format!("bearer.{good}"))
+                    .with("Sec-WebSocket-Protocol", format!("bearer.{good}")),
+            ],
+            two_credentials(),
+        ),
+        case(
+            "a WebSocket protocol with the prefix alone, or without a token",
+            dotted.clone(),
+            [
+                protocol("bearer.".into()),
+                protocol("chat, bearer., x".into()),
+                protocol(format!("bearer.{good} x")),
+                protocol("bearer.\"x\"".into()),
+            ],
+            malformed_credential(),
+        ),
+        case(
+            "no WebSocket protocol with exactly the prefix",
+            dotted.clone(),
+            [
+                protocol(format!("Bearer.{good}")),
+                protocol(format!("bearer, {good}")),
+                protocol(format!("xbearer.{good}")),
+                get(),
+            ],
+            no_credential(),
+        ),
+        case(
+            "a WebSocket protocol with an expired token",
+            dotted,
+            protocol(format!("bearer.{}", token().expires_in(-3600).build())),
+            expired(),
+        ),
+        case(
+            "a WebSocket protocol with the prefix and the token in base64url",
+            encoded.clone(),
+            [
+                protocol(format!("v4.channel.k8s.io, {KUBERNETES}{inner}")),
+                protocol(format!("{KUBERNETES}{inner} , v4.channel.k8s.io")),
+            ],
+            from("websocket"),
+        ),
+        case(
+            "a WebSocket protocol with the prefix and no token in base64url",
+            encoded.clone(),
+            [
+                protocol(KUBERNETES.into()),
+                protocol(format!("{KUBERNETES}{good}")),
+                protocol(format!("{KUBERNETES}{inner}=")),
+                protocol(format!("{KUBERNETES}{inner}.")),
+                protocol(format!("{KUBERNETES}{}", base64url("a b"))),
+                protocol(format!("{KUBERNETES}{}", base64url([0xff, 0]))),
+                protocol(format!(
+                    "{KUBERNETES}{}",
+                    base64url(format!("Bearer {good}"))
+                )),
+                protocol(format!("{KUBERNETES}Zh")),
+            ],
+            malformed_credential(),
+        ),
+        case(
+            "a WebSocket protocol with a token in base64url that is too large",
+            encoded.clone(),
+            protocol(format!("{KUBERNETES}{}", base64url("a".repeat(8193)))),
+            too_large(),
+        ),
+        case(
+            "two WebSocket protocols with the prefix and base64url",
+            encoded,
+            protocol(format!("{KUBERNETES}{inner}, {KUBERNETES}{inner}")),
+            two_credentials(),
+        ),
+        case(
+            "two prefixes of WebSocket protocols",
+            looking_at([
+                Source::bearer(),
+                Source::websocket_prefix("bearer."),
+                Source::websocket_base64url(KUBERNETES),
+            ]),
+            protocol(format!("bearer.{good}, {KUBERNETES}{inner}")),
+            two_credentials(),
+        ),
+        case(
+            "one of two prefixes of WebSocket protocols",
+            looking_at([
+                Source::bearer(),
+                Source::websocket_prefix("bearer."),
+                Source::websocket_base64url(KUBERNETES),
+            ]),
+            [
+                protocol(format!("bearer.{good}")),
+                protocol(format!("chat, {KUBERNETES}{inner}")),
+            ],
+            from("websocket"),
         ),
     ]
 }

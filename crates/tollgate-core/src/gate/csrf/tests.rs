@@ -5,7 +5,7 @@ use crate::http::request::TestRequest;
 
 fn allowed(source: SourceKind, request: &TestRequest) -> bool {
     let credential = Credential {
-        token: b"a.b.c",
+        token: b"a.b.c".as_slice().into(),
         source,
     };
     let origins = Origins {

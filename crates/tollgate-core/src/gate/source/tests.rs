@@ -12,7 +12,7 @@ fn found(
     let Some(credential) = credential else {
         return Ok(None);
     };
-    compact::check_alphabet(credential.token, credential.source, false)
+    compact::check_alphabet(&credential.token, credential.source, false)
         .map_err(|rejection| rejection.kind())?;
     let token = String::from_utf8(credential.token.to_vec()).unwrap();
     Ok(Some((token, credential.source)))
@@ -207,6 +207,31 @@ fn every_source_is_read() {
 }
 
 #[test]
+fn sources_of_one_place_overlap() {
+    let prefix = Source::websocket_prefix;
+    for (one, other, wanted) in [
+        (prefix("bearer."), prefix("bearer.x."), true),
+        (
+            prefix("bearer."),
+            Source::websocket_base64url("bearer."),
+            true,
+        ),
+        (prefix("bearer."), prefix("base64url.bearer."), false),
+        (
+            prefix("bearer."),
+            Source::websocket_protocol("bearer."),
+            false,
+        ),
+        (Source::header("X-A"), Source::header_of_proxy("x-a"), true),
+        (Source::header("X-A"), Source::header_of_proxy("x-b"), false),
+        (Source::bearer(), Source::bearer(), true),
+    ] {
+        assert_eq!(one.overlaps(&other), wanted, "{one:?} {other:?}");
+        assert_eq!(other.overlaps(&one), wanted, "{other:?} {one:?}");
+    }
+}
+
+#[test]
 fn invalid_sources_are_refused() {
     for source in [
         Source::cookie("a b"),
@@ -215,6 +240,10 @@ fn invalid_sources_are_refused() {
         Source::header("cookie"),
         Source::header("x:y"),
         Source::websocket_protocol("a,b"),
+        Source::websocket_prefix(""),
+        Source::websocket_prefix("a b."),
+        Source::websocket_base64url("a,"),
+        Source::header_of_proxy("Cookie"),
         Source::dangerous_query_parameter("a&b"),
     ] {
         assert_eq!(
