@@ -43,7 +43,8 @@
 //!
 //! - [`Oidc`] and [`RemoteJwks`] configure the location of the keys and their refresh;
 //!   [`RemoteKeys`] holds the keys.
-//! - [`presets`] configure Entra ID, Google, Cognito, Keycloak, Auth0 and Okta.
+//! - [`presets`] configure Entra ID, Google, Cognito, the AWS load balancer, Keycloak, Auth0 and
+//!   Okta.
 //! - [`Tenants`] trusts issuers that are not known when the service starts.
 //! - [`Event`], [`Status`] and [`ReadinessEndpoint`] report the state of the keys.
 //! - [`Fetch`] is the trait for a custom HTTP client; [`HttpClient`] is the client of the feature
@@ -57,6 +58,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod address;
+mod bucket;
 #[cfg(feature = "reqwest")]
 mod client;
 mod error;

@@ -19,14 +19,23 @@ pub(crate) enum Location {
     Issuer(String),
     /// At the URL.
     Jwks(String),
+    /// Each key at a URL of its own: this one, a slash, and the `kid`.
+    ByKid(String),
 }
 
 impl Location {
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        match self {
+            Self::Issuer(issuer) => Some(issuer),
+            Self::Jwks(_) | Self::ByKid(_) => None,
+        }
+    }
+
     /// Returns the name of the source for display.
     pub(crate) fn shown(&self) -> String {
         match self {
             Self::Issuer(issuer) => issuer.clone(),
-            Self::Jwks(url) => redacted(url),
+            Self::Jwks(url) | Self::ByKid(url) => redacted(url),
         }
     }
 }
@@ -131,6 +140,14 @@ impl Settings {
                 "`jwks_url` replaces the metadata: remove `metadata_url` and `require_same_origin`",
             ),
             (
+                matches!(self.location, Location::ByKid(_))
+                    && (self.jwks_url.is_some()
+                        || self.metadata_url.is_some()
+                        || self.same_origin
+                        || self.private_addresses),
+                "`jwks_url`, `metadata_url`, `require_same_origin` and `dangerous_allow_private_addresses` are for an issuer with metadata: remove them",
+            ),
+            (
                 self.timeout.is_zero(),
                 "`timeout` is zero: set it to at most 60 s",
             ),
@@ -191,7 +208,8 @@ fn random_fraction() -> f64 {
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Location::Issuer(location) | Location::Jwks(location)) = &self.location;
+        let (Location::Issuer(location) | Location::Jwks(location) | Location::ByKid(location)) =
+            &self.location;
         f.debug_struct("Settings")
             .field("location", &redacted(location))
             .field("metadata_url", &self.metadata_url.as_deref().map(redacted))

@@ -32,6 +32,7 @@
 //! | [`cognito_id`] | ID tokens | the same |
 //! | [`keycloak`] | access tokens | `BASE/realms/REALM` |
 //! | [`keycloak_id`] | ID tokens | the same |
+//! | [`aws_alb`] | user claims that an AWS load balancer signs | the identity provider's |
 //! | [`auth0`] | access tokens of an API | `https://DOMAIN/` |
 //! | [`okta`] | access tokens of a custom authorization server | `https://DOMAIN/oauth2/SERVER` |
 //! | [`supabase`] | access tokens of users | `https://PROJECT.supabase.co/auth/v1` |
@@ -52,6 +53,7 @@
 //! | [`cognito_id`] | `aud` | - | `cognito:groups` | `token_use` |
 //! | [`keycloak`] | `aud`, by a mapper | `scope` | `realm_access.roles` | the claim `typ` |
 //! | [`keycloak_id`] | `aud` | - | - | the claim `typ` |
+//! | [`aws_alb`] | `client` of the header | - | - | `signer` of the header |
 //! | [`auth0`] | `aud`, the API's identifier | `scope`, `permissions` | - | `aud` |
 //! | [`okta`] | `aud` | `scp` | - | `cid` |
 //! | [`supabase`] | `aud`, always `authenticated` | - | `role` | `sub`, `aud` |
@@ -60,6 +62,7 @@
 //! and is no credential for requests. No preset therefore accepts both. Times, signature and the
 //! kind of key are always checked.
 
+mod alb;
 mod auth0;
 mod cognito;
 mod entra;
@@ -71,6 +74,7 @@ mod supabase;
 
 use tollgate_core::{KeySource, TrustedIssuer};
 
+pub use self::alb::aws_alb;
 pub use self::auth0::auth0;
 pub use self::cognito::{cognito_access, cognito_id};
 pub use self::entra::{dangerous_entra_any_tenant, entra, entra_id, entra_tenants, entra_v1};

@@ -224,7 +224,7 @@ impl Drop for Engine {
 }
 
 /// Returns the output of `future`, or `None` if it panics.
-async fn catch_panic<T>(future: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn catch_panic<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     poll_fn(
         |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {

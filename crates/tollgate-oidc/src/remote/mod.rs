@@ -1,10 +1,12 @@
-//! Keys that are kept fresh in the background.
+//! Keys that are kept fresh in the background: a set, or keys that are published [one by
+//! one](by_kid).
 //!
 //! [`schedule`] computes the times of fetches, and the answer to a token with a missing key; it is
 //! pure arithmetic. [`engine`] is the task that fetches. [`snapshot`] is the state for readers: a
 //! reader takes no lock, loads the snapshot and checks its expiry.
 
 mod announce;
+mod by_kid;
 mod engine;
 mod negative_cache;
 mod schedule;
@@ -33,6 +35,7 @@ use tollgate_core::{
     Algorithm, BoxFuture, Key, KeyEpoch, KeySet, KeySource, MissingKey, Step, Unavailable,
 };
 
+use self::by_kid::KeysByKid;
 pub(crate) use self::engine::Turn;
 use self::engine::{Ended, Engine};
 use self::schedule::{Named, Schedule, Verdict};
@@ -93,7 +96,13 @@ use crate::status::{Readiness, Status};
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct RemoteKeys(Arc<Owner>);
+pub struct RemoteKeys(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Set(Arc<Owner>),
+    ByKid(Arc<KeysByKid>),
+}
 
 /// The state of all clones. Dropping it stops the task that fetches.
 struct Owner {
@@ -127,6 +136,9 @@ struct Shared {
 
 impl RemoteKeys {
     pub(crate) async fn connect(settings: Settings) -> Result<Self, OidcError> {
+        if matches!(settings.location, Location::ByKid(_)) {
+            return Self::lazy(settings);
+        }
         let mut engine = Self::engine(settings, None)?;
         if engine.begin() {
             engine.fetch().await?;
@@ -135,6 +147,12 @@ impl RemoteKeys {
     }
 
     pub(crate) fn lazy(settings: Settings) -> Result<Self, OidcError> {
+        if matches!(settings.location, Location::ByKid(_)) {
+            settings.check()?;
+            let retriever = Retriever::new(&settings)?;
+            let keys = KeysByKid::start(settings, retriever, current_runtime()?);
+            return Ok(Self(Kind::ByKid(Arc::new(keys))));
+        }
         Ok(Self::start(Self::engine(settings, None)?))
     }
 
@@ -154,12 +172,7 @@ impl RemoteKeys {
         let retriever = Retriever::new(&settings)?;
         let runtime = match runtime {
             Some(runtime) => runtime,
-            None => Handle::try_current().map_err(|_| {
-                OidcError::new(
-                    OidcErrorKind::NoRuntime,
-                    "there is no tokio runtime: create the source within one",
-                )
-            })?,
+            None => current_runtime()?,
         };
         let (sender, ended) = watch::channel(false);
         let shared = Arc::new(Shared {
@@ -187,7 +200,7 @@ impl RemoteKeys {
     fn start(engine: Engine) -> Self {
         let shared = Arc::clone(&engine.shared);
         let task = shared.runtime.spawn(engine.run()).abort_handle();
-        Self(Arc::new(Owner { shared, task }))
+        Self(Kind::Set(Arc::new(Owner { shared, task })))
     }
 
     /// The current status of the keys.
@@ -209,7 +222,10 @@ impl RemoteKeys {
     /// # Ok(()) }
     /// ```
     pub fn status(&self) -> Status {
-        let shared = &*self.0.shared;
+        let shared = match &self.0 {
+            Kind::Set(owner) => &*owner.shared,
+            Kind::ByKid(keys) => return keys.status(),
+        };
         let current = shared.current.load_full();
         let current = current.as_deref();
         let schedule = shared.schedule();
@@ -245,7 +261,10 @@ impl RemoteKeys {
     /// # Ok(()) }
     /// ```
     pub fn readiness(&self) -> Readiness {
-        let shared = &*self.0.shared;
+        let shared = match &self.0 {
+            Kind::Set(owner) => &*owner.shared,
+            Kind::ByKid(keys) => return keys.readiness(),
+        };
         let current = shared.current.load();
         current.as_ref().map_or(Readiness::Unavailable, |current| {
             current.readiness(shared.now())
@@ -265,9 +284,9 @@ impl RemoteKeys {
     /// # Ok(()) }
     /// ```
     pub fn issuer(&self) -> Option<&str> {
-        match &self.0.shared.settings.location {
-            Location::Issuer(issuer) => Some(issuer),
-            Location::Jwks(_) => None,
+        match &self.0 {
+            Kind::Set(owner) => owner.shared.settings.location.issuer(),
+            Kind::ByKid(_) => None,
         }
     }
 
@@ -285,22 +304,36 @@ impl RemoteKeys {
     /// # Ok(()) }
     /// ```
     pub fn source(&self) -> &str {
-        &self.0.shared.source
+        match &self.0 {
+            Kind::Set(owner) => &owner.shared.source,
+            Kind::ByKid(keys) => &keys.0.source,
+        }
     }
 }
 
 impl KeySource for RemoteKeys {
     fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
-        self.0.shared.usable(|current| Arc::clone(&current.keys))
+        let keys = |current: &Snapshot| Arc::clone(&current.keys);
+        match &self.0 {
+            Kind::Set(owner) => owner.shared.usable(keys),
+            Kind::ByKid(source) => source.0.usable(keys),
+        }
     }
 
     /// Does not touch the reference count of the set.
     fn epoch(&self) -> Result<KeyEpoch, Unavailable> {
-        self.0.shared.usable(|current| current.keys.epoch())
+        let epoch = |current: &Snapshot| current.keys.epoch();
+        match &self.0 {
+            Kind::Set(owner) => owner.shared.usable(epoch),
+            Kind::ByKid(source) => source.0.usable(epoch),
+        }
     }
 
     fn refresh(&self, missing: &MissingKey<'_>) -> Step<Result<(), Unavailable>> {
-        let shared = &self.0.shared;
+        let shared = match &self.0 {
+            Kind::Set(owner) => &owner.shared,
+            Kind::ByKid(keys) => return keys.refresh(missing),
+        };
         if !shared.is_alive() {
             return Step::Ready(Err(Unavailable::new(Duration::from_secs(60))));
         }
@@ -336,8 +369,13 @@ impl KeySource for RemoteKeys {
     }
 
     fn used(&self, key: &Key, now: u64) {
-        if let Some(current) = &*self.0.shared.current.load() {
-            current.note_use(key, now);
+        match &self.0 {
+            Kind::Set(owner) => {
+                if let Some(current) = &*owner.shared.current.load() {
+                    current.note_use(key, now);
+                }
+            }
+            Kind::ByKid(keys) => keys.0.current.load().note_use(key, now),
         }
     }
 }
@@ -436,10 +474,20 @@ impl Drop for Owner {
 impl fmt::Debug for RemoteKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RemoteKeys")
-            .field("source", &self.0.shared.source)
+            .field("source", &self.source())
             .field("readiness", &self.readiness())
             .finish_non_exhaustive()
     }
+}
+
+/// Returns the runtime of the caller, to fetch on.
+fn current_runtime() -> Result<Handle, OidcError> {
+    Handle::try_current().map_err(|_| {
+        OidcError::new(
+            OidcErrorKind::NoRuntime,
+            "there is no tokio runtime: create the source within one",
+        )
+    })
 }
 
 /// Saturates after 584 years.

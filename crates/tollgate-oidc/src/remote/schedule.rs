@@ -20,7 +20,7 @@ use crate::error::OidcError;
 use crate::settings::Settings;
 
 /// The longest pause after consecutive failures.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// The bounds of `Retry-After`.
 const RETRY: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(60);
 
@@ -315,7 +315,7 @@ pub(super) fn retry_after(now: Duration, permitted: Duration) -> Duration {
 }
 
 /// Returns the jitter, or 0 if it is out of range.
-fn fraction(jitter: f64) -> f64 {
+pub(super) fn fraction(jitter: f64) -> f64 {
     if (0.0..1.0).contains(&jitter) {
         jitter
     } else {

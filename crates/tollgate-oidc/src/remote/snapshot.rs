@@ -32,6 +32,16 @@ pub(super) struct Times {
     pub(super) stale: Duration,
 }
 
+impl Times {
+    pub(super) const fn life_end(&self) -> Duration {
+        self.now.saturating_add(self.life)
+    }
+
+    pub(super) const fn expiry(&self) -> Duration {
+        self.life_end().saturating_add(self.stale)
+    }
+}
+
 impl Snapshot {
     /// Creates a snapshot of a new set; remaining keys keep their use times.
     pub(super) fn changed(keys: KeySet, before: Option<&Self>, times: Times) -> Self {
@@ -41,6 +51,22 @@ impl Snapshot {
             .map(|key| AtomicU64::new(before.map_or(0, |before| before.last_used(key))))
             .collect();
         Self::new(Arc::new(keys), used, times)
+    }
+
+    /// An empty set that does not expire.
+    pub(super) fn none() -> Self {
+        let life = Duration::MAX;
+        let (now, clock, stale) = (Duration::ZERO, 0, Duration::ZERO);
+        Self::new(
+            Arc::default(),
+            Arc::default(),
+            Times {
+                now,
+                clock,
+                life,
+                stale,
+            },
+        )
     }
 
     /// The same keys with new times.
@@ -60,14 +86,13 @@ impl Snapshot {
     }
 
     fn new(keys: Arc<KeySet>, used: Arc<[AtomicU64]>, times: Times) -> Self {
-        let life_end = times.now.saturating_add(times.life);
         Self {
             keys,
             used,
             fetched_at: times.now,
             fetched: times.clock,
-            life_end,
-            expiry: life_end.saturating_add(times.stale),
+            life_end: times.life_end(),
+            expiry: times.expiry(),
         }
     }
 
@@ -106,7 +131,8 @@ impl Snapshot {
         }
     }
 
-    fn last_used(&self, key: &Key) -> u64 {
+    /// Returns the last use of the key, in seconds since the epoch; zero if never.
+    pub(super) fn last_used(&self, key: &Key) -> u64 {
         let named = self.keys.keys().iter().zip(&*self.used);
         let times = named.filter(|(here, _)| same_name(here, key));
         times

@@ -491,7 +491,10 @@ async fn a_reader_takes_no_lock() {
         ..settings()
     };
     let source = RemoteKeys::connect(settings).await.unwrap();
-    let held = source.0.shared.schedule();
+    let super::Kind::Set(owner) = &source.0 else {
+        panic!("the keys are one set")
+    };
+    let held = owner.shared.schedule();
     let reader = source.clone();
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {

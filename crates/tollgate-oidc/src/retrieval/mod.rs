@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tokio::time::Instant;
-use tollgate_core::{KeyErrorKind, KeySet, json};
+use tollgate_core::{Algorithm, Key, KeyErrorKind, KeySet, json};
 
 use crate::error::{OidcError, OidcErrorKind};
 use crate::fetch::Fetch;
@@ -109,6 +109,7 @@ impl Retriever {
             ..
         } = settings;
         let named = match (location, jwks_url, metadata_url) {
+            (Location::ByKid(url), ..) => Place::named("the URL of the keys", url, settings)?,
             (Location::Jwks(url), ..) | (_, Some(url), _) => {
                 Place::named("the URL of the set", url, settings)?
             }
@@ -144,7 +145,7 @@ impl Retriever {
     pub(crate) async fn retrieve(&mut self) -> Result<Retrieved, OidcError> {
         let metadata = match &self.settings.location {
             _ if self.settings.jwks_url.is_some() => None,
-            Location::Jwks(_) => None,
+            Location::Jwks(_) | Location::ByKid(_) => None,
             Location::Issuer(issuer) => Some(match &self.metadata {
                 Some(known) if Instant::now() < known.fresh_until => known.clone(),
                 _ => self.fetch_metadata(issuer).await?,
@@ -180,6 +181,37 @@ impl Retriever {
                 Err(error)
             }
         }
+    }
+
+    /// Fetches the key with this `kid`, a UUID: its URL is that of the location, a slash and the
+    /// `kid`, and its content a public key in PEM for ES256. Returns the key with a keyed hash of
+    /// its content, or `None` if there is no such key.
+    ///
+    /// # Errors
+    /// Returns an error if the response is neither a key nor its absence.
+    pub(crate) async fn retrieve_key(
+        &self,
+        kid: &str,
+        hasher: &RandomState,
+    ) -> Result<Option<Fresh<(Key, u64)>>, OidcError> {
+        const ACCEPT: &str = "application/x-pem-file, text/plain, application/octet-stream";
+        let mut place = self.named.clone();
+        let base = place.url.path().trim_end_matches('/');
+        place.url.set_path(&format!("{base}/{kid}"));
+        let answered = self.exchange(false).get(&place, ACCEPT, None).await?;
+        // A bucket whose content cannot be listed returns 403 for an absent object.
+        if matches!(answered.response.status, 403 | 404 | 410) {
+            return Ok(None);
+        }
+        let content = answered.content()?;
+        let key = Key::from_pem(Algorithm::ES256, content).map_err(|error| {
+            OidcError::new(OidcErrorKind::NoUsableKey, format!("not a key: {error}"))
+                .at(&answered.place.shown())
+        })?;
+        Ok(Some(Fresh {
+            found: (key.with_kid(kid), hasher.hash_one(content)),
+            life: freshness::life(&answered.response, self.settings.clock.now()),
+        }))
     }
 
     /// Records an empty set that was asked for at that time. Returns whether it confirms another.

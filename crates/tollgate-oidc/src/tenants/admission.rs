@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use crate::bucket::Bucket;
 use crate::remote::Turn;
 
 /// The maximum number of concurrent first fetches of unknown issuers.
@@ -75,38 +76,6 @@ impl Admission {
     pub(super) fn resting(&mut self, now: Duration) -> usize {
         self.resting.wake(now);
         self.resting.order.len()
-    }
-}
-
-/// A token bucket, stored as the time at which it is full (generic cell rate algorithm).
-struct Bucket {
-    /// The time for one token.
-    interval: Duration,
-    /// The maximum distance of `full_at` from now before a token is taken.
-    ahead: Duration,
-    full_at: Duration,
-}
-
-impl Bucket {
-    fn new(burst: u32, cool_down: Duration) -> Self {
-        let interval = cool_down / burst.max(1);
-        Self {
-            interval,
-            ahead: cool_down.saturating_sub(interval),
-            full_at: Duration::ZERO,
-        }
-    }
-
-    /// Takes a token, or returns the time until there is one.
-    fn take(&mut self, now: Duration) -> Result<(), Duration> {
-        let full_at = self.full_at.max(now);
-        match full_at.saturating_sub(now).checked_sub(self.ahead) {
-            Some(wait) if !wait.is_zero() => Err(wait),
-            _ => {
-                self.full_at = full_at + self.interval;
-                Ok(())
-            }
-        }
     }
 }
 

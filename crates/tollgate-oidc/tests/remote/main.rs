@@ -6,6 +6,7 @@
     reason = "a panic fails the test"
 )]
 
+mod by_kid;
 mod cached_tokens;
 mod configuration;
 mod events;

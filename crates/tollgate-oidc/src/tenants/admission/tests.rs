@@ -1,7 +1,5 @@
 //! Tests of `admission`.
 
-use proptest::prelude::*;
-
 use super::*;
 
 const COOL_DOWN: Duration = Duration::from_secs(10);
@@ -77,29 +75,4 @@ fn a_refusal_takes_nothing_from_the_bucket() {
     admission.given_up(["a".into()], at(100));
     assert!(admission.admit("a", false, at(101)).is_err());
     assert!(admission.admit("b", false, at(101)).is_ok());
-}
-
-proptest! {
-    /// In any sequence of times, n cool-downs have at most n + 1 bursts.
-    #[test]
-    fn the_rate_is_bounded_in_every_window(burst in 1_u32..20,
-        steps in prop::collection::vec(0_u64..3_000, 1..200)) {
-        let mut bucket = Bucket::new(burst, COOL_DOWN);
-        let (mut now, mut taken) = (Duration::ZERO, Vec::new());
-        for step in steps {
-            now += Duration::from_millis(step);
-            match bucket.take(now) {
-                Ok(()) => taken.push(now),
-                Err(wait) => {
-                    prop_assert!(wait <= COOL_DOWN);
-                    let mut later = Bucket { ..bucket };
-                    prop_assert!(later.take(now + wait).is_ok());
-                }
-            }
-        }
-        for (first, begin) in taken.iter().enumerate() {
-            let window = taken[first..].iter().filter(|end| **end < *begin + COOL_DOWN).count();
-            prop_assert!(window <= 2 * burst as usize, "{window}");
-        }
-    }
 }
