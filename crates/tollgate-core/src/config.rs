@@ -19,6 +19,9 @@ pub enum ConfigErrorKind {
     MissingIssuer,
     /// Neither an audience nor `dangerous_any_audience` is set.
     MissingAudience,
+    /// No [`constraint`](crate::VerifierBuilder::require_constraint) is set, although one is
+    /// required.
+    MissingConstraint,
     /// There is neither a key nor a key source.
     MissingKey,
     /// Two options exclude each other.

@@ -41,8 +41,10 @@ pub fn claims(data: &[u8]) {
             claims.audiences().count(),
             claims.strings_at(&text).count(),
             claims.scopes_at(&text).count(),
-            claims.roles_at(&exact).count(),
-            claims.check_roles_at(&exact, 9).is_ok(),
+            claims.roles_at(&exact, None).count(),
+            claims.roles_at(&exact, Some("c")).count(),
+            claims.check_roles_at(&exact, None, 9).is_ok(),
+            claims.check_roles_at(&exact, Some("c"), 9).is_ok(),
             claims.string_at(&text).is_ok(),
             claims.check_subject(true).is_ok(),
         );

@@ -41,6 +41,8 @@ const ZEROS: &str = "has leading zero bytes";
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     Verify,
+    /// For a key in a SPIFFE trust bundle that verifies JWT-SVIDs.
+    VerifySvid,
     Sign,
 }
 
@@ -146,8 +148,11 @@ impl<'t> Jwk<'t> {
     }
 
     /// Returns the key for verifying.
-    pub(super) fn key(&mut self) -> Result<Key, KeyError> {
-        let kty = self.kty(Purpose::Verify)?;
+    pub(super) fn key(&mut self, purpose: Purpose) -> Result<Key, KeyError> {
+        let kty = self.kty(purpose)?;
+        if purpose == Purpose::VerifySvid {
+            self.required_text("kid")?;
+        }
         let declared = self.algorithm()?;
         let (material, algorithm) = if kty == Kty::Oct {
             let (secret, algorithm) = self.secret(declared)?;
@@ -194,7 +199,7 @@ impl<'t> Jwk<'t> {
                 .iter()
                 .any(|name| self.has(name));
         match purpose {
-            Purpose::Verify if private => {
+            Purpose::Verify | Purpose::VerifySvid if private => {
                 return Err(KeyError::new(
                     KeyErrorKind::PrivateKey,
                     "the JWK holds a private key",
@@ -216,8 +221,15 @@ impl<'t> Jwk<'t> {
     /// `alg` or the other says that the key is for signatures.
     fn check_use(&mut self, purpose: Purpose) -> Result<(), KeyError> {
         let (usage, operations) = (self.words("use"), self.words("key_ops"));
-        if usage.iter().any(|usage| usage != "sig") {
-            return Err(KeyError::new(KeyErrorKind::WrongUse, "not `sig`").at("use"));
+        let (wanted, detail) = match purpose {
+            Purpose::VerifySvid => ("jwt-svid", "not `jwt-svid`"),
+            Purpose::Verify | Purpose::Sign => ("sig", "not `sig`"),
+        };
+        if usage.iter().any(|usage| usage != wanted) {
+            return Err(KeyError::new(KeyErrorKind::WrongUse, detail).at("use"));
+        }
+        if purpose == Purpose::VerifySvid {
+            self.required_text("use")?;
         }
         // The two members must agree.
         let other = |operation: &Cow<'_, str>| NOT_SIG.contains(&&**operation);
@@ -227,7 +239,7 @@ impl<'t> Jwk<'t> {
             );
         }
         let (needed, detail) = match purpose {
-            Purpose::Verify => ("verify", "`verify` is not among them"),
+            Purpose::Verify | Purpose::VerifySvid => ("verify", "`verify` is not among them"),
             Purpose::Sign => ("sign", "`sign` is not among them"),
         };
         let operates = operations.iter().any(|operation| operation == needed);

@@ -9,7 +9,7 @@ use crate::token::json::{Flaw, Kind, Object, elements};
 use super::Key;
 use super::epoch::KeyEpoch;
 use super::error::{KeyError, KeyErrorKind};
-use super::jwk::Jwk;
+use super::jwk::{Jwk, Purpose};
 use super::pem;
 
 /// The maximum length of a `kid` or `issuer` in a fetched set, in bytes. Longer than any in use.
@@ -152,7 +152,7 @@ impl KeySet {
     /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn from_json(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
-        Self::read(json.as_ref(), false)
+        Self::read(json.as_ref(), false, Purpose::Verify)
     }
 
     /// Reads a published JWK Set, such as one that is fetched from a URL.
@@ -177,7 +177,38 @@ impl KeySet {
     /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn public_from_json(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
-        Self::read(json.as_ref(), true)
+        Self::read(json.as_ref(), true, Purpose::Verify)
+    }
+
+    /// Reads a SPIFFE trust bundle (SPIFFE Trust Domain and Bundle, section 4): a published JWK
+    /// Set whose keys for JWT-SVIDs have the `use` `jwt-svid`.
+    ///
+    /// All other keys, such as those with the `use` `x509-svid`, and keys without a `kid` are
+    /// [skipped](Self::skipped). The other readers skip keys with the `use` `jwt-svid`. The
+    /// keys of a bundle declare no algorithm:
+    /// [`TrustedIssuer::spiffe`](crate::TrustedIssuer::spiffe) allows those of the standard.
+    ///
+    /// # Errors
+    /// See [`from_json`](Self::from_json).
+    ///
+    /// ```
+    /// use tollgate::config::KeyErrorKind;
+    /// use tollgate::KeySet;
+    ///
+    /// let json = r#"{"spiffe_sequence": 7, "keys": [
+    ///     {"kty": "EC", "crv": "P-256", "use": "jwt-svid", "kid": "k1",
+    ///         "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+    ///         "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"},
+    ///     {"kty": "EC", "crv": "P-256", "use": "x509-svid", "x5c": ["MIIB"]}
+    /// ]}"#;
+    /// let bundle = KeySet::from_spiffe_bundle(json)?;
+    /// assert_eq!(bundle.keys()[0].kid(), Some("k1"));
+    /// assert_eq!(bundle.skipped()[0].error.kind(), KeyErrorKind::WrongUse);
+    /// assert!(KeySet::from_json(json)?.is_empty());
+    /// # Ok::<(), tollgate::KeyError>(())
+    /// ```
+    pub fn from_spiffe_bundle(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        Self::read(json.as_ref(), true, Purpose::VerifySvid)
     }
 
     /// Reads a map of `kid` to X.509 certificate in PEM, which Google and Firebase publish instead
@@ -223,7 +254,7 @@ impl KeySet {
         Ok(set)
     }
 
-    fn read(json: &[u8], published: bool) -> Result<Self, KeyError> {
+    fn read(json: &[u8], published: bool, purpose: Purpose) -> Result<Self, KeyError> {
         let (json, object) = outline(json)?;
         let Some(keys) = object.get(json, "keys") else {
             return Err(KeyError::new(KeyErrorKind::MissingMember, "it is required").at("keys"));
@@ -234,10 +265,10 @@ impl KeySet {
         let Some(members) = elements(keys.raw(json), Self::MAX_KEYS) else {
             return Err(TOO_MANY);
         };
-        Ok(Self::from_members(&members, published))
+        Ok(Self::from_members(&members, published, purpose))
     }
 
-    fn from_members(members: &[&str], published: bool) -> Self {
+    fn from_members(members: &[&str], published: bool, purpose: Purpose) -> Self {
         let jwks: Vec<_> = members.iter().map(|member| Jwk::read(member)).collect();
         let public = jwks.iter().flatten().any(Jwk::is_not_secret);
         let refuse_secret = if published {
@@ -258,7 +289,7 @@ impl KeySet {
                 if published {
                     jwk.check_texts(MOST_PUBLISHED_TEXT)?;
                 }
-                Ok((jwk.key()?, jwk.tolerated()))
+                Ok((jwk.key(purpose)?, jwk.tolerated()))
             });
             match (key, refuse_secret) {
                 (Ok((key, _)), Some(error)) if key.family().is_symmetric() => {

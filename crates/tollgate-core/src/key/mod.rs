@@ -41,7 +41,7 @@ use std::sync::Arc;
 
 pub use self::epoch::KeyEpoch;
 pub use self::error::{KeyError, KeyErrorKind, SignError, SignErrorKind};
-use self::jwk::Jwk;
+use self::jwk::{Jwk, Purpose};
 pub use self::jwks::{KeySet, SkippedKey, ToleratedMember};
 use self::prepared::{Material, Prepared};
 use self::public::PublicKey;
@@ -233,7 +233,7 @@ impl Key {
     /// ```
     pub fn from_jwk(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         let mut jwk = Jwk::from_bytes(json.as_ref())?;
-        let key = jwk.key()?;
+        let key = jwk.key(Purpose::Verify)?;
         jwk.log_tolerated();
         Ok(key)
     }

@@ -571,3 +571,32 @@ fn keys_cross_threads() {
         }
     });
 }
+
+/// A key of a trust bundle says so in `use`, and in nothing else.
+#[test]
+fn keys_for_jwt_svids_are_read_from_trust_bundles_alone() {
+    let key = SigningKey::generate(Algorithm::ES256).unwrap();
+    let read = |changes: Value| {
+        let mut jwk = key.clone().with_kid("k1").public_jwk().unwrap();
+        let members = jwk.as_object_mut().unwrap();
+        members.extend(changes.as_object().unwrap().clone());
+        let set = json!({ "keys": [jwk] }).to_string();
+        let bundle = KeySet::from_spiffe_bundle(&set).unwrap();
+        (bundle.len(), KeySet::from_json(&set).unwrap().len())
+    };
+    assert_eq!(read(json!({ "use": "jwt-svid" })), (1, 0));
+    for changes in [
+        json!({ "use": "x509-svid" }),
+        json!({ "use": "enc" }),
+        json!({ "use": "JWT-SVID" }),
+        json!({ "use": ["jwt-svid"] }),
+        json!({ "use": ["sig", "jwt-svid"] }),
+        json!({ "use": "jwt-svid", "d": "AAAA" }),
+        json!({ "use": "jwt-svid", "key_ops": ["encrypt"] }),
+    ] {
+        assert_eq!(read(changes.clone()), (0, 0), "{changes}");
+    }
+    assert_eq!(read(json!({ "use": "sig" })), (0, 1));
+    assert_eq!(read(json!({ "use": null })), (0, 1));
+    assert_eq!(read(json!({ "use": "jwt-svid", "kid": null })), (0, 0));
+}

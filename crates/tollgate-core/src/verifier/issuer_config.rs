@@ -12,7 +12,9 @@ use crate::key::keyring::Keyring;
 use crate::per_thread::PerThread;
 use crate::verifier::evidence::IssuerEntry;
 use crate::verifier::role_paths::RolePaths;
-use crate::verifier::rules::{Rules, TENANT, Tenants, is_template, is_tenant};
+use crate::verifier::rules::{
+    Rules, SCHEME, SVID_ALGORITHMS, TENANT, Tenants, is_template, is_tenant, is_trust_domain,
+};
 
 /// The longest leeway, in seconds.
 const MOST_LEEWAY: Duration = Duration::from_secs(300);
@@ -61,6 +63,7 @@ impl IssuerConfig {
             _ => {}
         }
         self.check_tenants()?;
+        self.check_trust_domain()?;
         self.check_audience()?;
         self.check_claim_names()?;
         if rules.leeway > MOST_LEEWAY {
@@ -151,6 +154,42 @@ impl IssuerConfig {
         }
     }
 
+    /// Checks the rules of a SPIFFE trust domain.
+    fn check_trust_domain(&self) -> Result<(), ConfigError> {
+        use ConfigErrorKind as Kind;
+        let rules = &self.rules;
+        let Some(issuer) = rules.issuer.as_ref().filter(|_| rules.spiffe) else {
+            return Ok(());
+        };
+        if !(issuer.strip_prefix(SCHEME)).is_some_and(is_trust_domain) {
+            return Err(ConfigError::new(
+                Kind::InvalidText,
+                "the trust domain is not 1 to 255 of the characters `a-z0-9-_.`",
+            ));
+        }
+        // JWT-SVID sections 2 and 3 leave no choice in these.
+        let contradictions = [
+            ("issuer_alias", !rules.issuer_aliases.is_empty()),
+            ("tenants", rules.tenants.is_some()),
+            ("dangerous_any_audience", self.dangerous_any_audience),
+            ("dangerous_allow_missing_exp", !rules.require_exp),
+            ("audience_claim", rules.audience_claim.is_some()),
+            ("access_token_profile", rules.access_token_profile),
+            ("allow_numeric_subject", rules.numeric_subject),
+            (
+                "algorithms",
+                (rules.algorithms.iter().flatten()).any(|name| !SVID_ALGORITHMS.contains(name)),
+            ),
+        ];
+        match contradictions.iter().find(|(_, is_set)| *is_set) {
+            Some((option, _)) => Err(ConfigError::new(
+                Kind::Contradiction,
+                format!("`{option}` contradicts the rules for JWT-SVIDs: remove it"),
+            )),
+            None => Ok(()),
+        }
+    }
+
     /// Checks the audiences and the authorized parties.
     fn check_audience(&self) -> Result<(), ConfigError> {
         use ConfigErrorKind as Kind;
@@ -200,9 +239,11 @@ impl IssuerConfig {
             .chain(rules.further_audiences.iter().flatten())
             .chain(&rules.authorized_parties.clients)
             .chain(rules.typ.as_ref().map(|typ| &typ.name))
-            .chain(rules.values.iter().flat_map(|(_, values)| values))
+            .chain(rules.all_values().flat_map(|(_, values)| values))
             .chain(rules.headers.iter().map(|(name, _)| name))
-            .chain(rules.headers.iter().flat_map(|(_, values)| values));
+            .chain(rules.headers.iter().flat_map(|(_, values)| values))
+            .chain(&rules.constraints)
+            .chain(&rules.role_member);
         if texts.into_iter().any(String::is_empty) || rules.paths().any(ClaimPath::is_empty) {
             return refuse(
                 Kind::InvalidText,
@@ -216,7 +257,7 @@ impl IssuerConfig {
             );
         }
         let mut paths = HashSet::new();
-        for (path, values) in &rules.values {
+        for (path, values) in rules.all_values() {
             if values.is_empty() {
                 return refuse(
                     Kind::Contradiction,
@@ -246,6 +287,22 @@ impl IssuerConfig {
                     &format!("`require_header` is set twice for {name:?}"),
                 );
             }
+        }
+        let constrains = |name: &String| rules.values.iter().any(|(path, _)| path.is(name));
+        if !rules.constraints.is_empty() && !rules.constraints.iter().any(constrains) {
+            return refuse(
+                Kind::MissingConstraint,
+                &format!(
+                    "the issuer signs tokens for the public: set `require_value` for one of {:?}",
+                    rules.constraints
+                ),
+            );
+        }
+        if rules.role_member.is_some() && rules.role_claims.is_empty() {
+            return refuse(
+                Kind::Contradiction,
+                "`role_member` has no effect without a `role_claim`",
+            );
         }
         if rules
             .scope_claims

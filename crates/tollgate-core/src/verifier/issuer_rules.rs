@@ -9,7 +9,7 @@ use crate::algorithm::Algorithm;
 use crate::claim_path::ClaimPath;
 use crate::key::source::KeySource;
 use crate::key::{Key, KeySet};
-use crate::verifier::rules::{Rules, Typ};
+use crate::verifier::rules::{Rules, SCHEME, SVID_ALGORITHMS, Typ};
 
 /// The keys of one issuer and the rules for its tokens.
 ///
@@ -63,6 +63,40 @@ impl TrustedIssuer {
             ..IssuerConfig::default()
         };
         Self { config, of: () }
+    }
+
+    /// Creates the rules of a SPIFFE trust domain, such as `example.org`, for its JWT-SVIDs.
+    ///
+    /// Checks that `sub` is the SPIFFE ID of a workload of this trust domain (SPIFFE-ID section 2):
+    /// no other spelling, no trailing slash and no percent-encoding. `iss` is optional in a
+    /// JWT-SVID and is not read: [`Principal::issuer`](crate::Principal::issuer) is the trust
+    /// domain, `spiffe://example.org`. The `typ` is `JWT`, `JOSE` or absent, and the algorithms are
+    /// those of JWT-SVID section 2.1. An [audience](Self::audience) and `exp` are required.
+    ///
+    /// The keys are those of [`KeySet::from_spiffe_bundle`]. `build` refuses options that
+    /// contradict the standard.
+    ///
+    /// ```
+    /// # use tollgate::{Key, RejectionKind, SigningKey, TrustedIssuer, Verifier};
+    /// # use tollgate::Algorithm;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = SigningKey::generate(Algorithm::ES256)?;
+    /// # let verifying_key = key.verifying_key();
+    /// let issuer = TrustedIssuer::spiffe("example.org").audience("orders").key(verifying_key);
+    /// let verifier = Verifier::new(issuer)?;
+    /// let token = |sub| key.encode(&serde_json::json!({
+    ///     "sub": sub, "aud": "orders", "exp": 4_000_000_000_u64,
+    /// }));
+    /// let principal = verifier.verify(token("spiffe://example.org/billing")?)?;
+    /// assert_eq!(principal.issuer(), Some("spiffe://example.org"));
+    /// let rejection = verifier.verify(token("spiffe://example.net/billing")?).unwrap_err();
+    /// assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
+    /// # Ok(()) }
+    /// ```
+    pub fn spiffe(trust_domain: &str) -> Self {
+        let mut issuer = Self::new(format!("{SCHEME}{trust_domain}"));
+        issuer.config.rules.spiffe = true;
+        issuer.algorithms(SVID_ALGORITHMS)
     }
 }
 

@@ -30,7 +30,7 @@ use crate::limits::Limits;
 use crate::per_thread::PerThread;
 use crate::rejection::{Rejection, RejectionKind, Shown};
 use crate::step::{BoxFuture, Step};
-use crate::token::claims::ClaimSetText;
+use crate::token::claims::{ClaimSetText, missing};
 use crate::token::compact::{Compact, Segment};
 use crate::token::header_cache::ReadHeader;
 use crate::verifier::cache::{Held, TokenCacheStatus, VerifiedTokens};
@@ -408,7 +408,7 @@ impl Verifier {
     fn issuer_of(&self, token: &Unverified<'_, '_>) -> Result<Chosen<'_>, Rejection> {
         match self.only_issuer() {
             Some(only) => Ok(Chosen::Listed(0, only)),
-            None => self.issuer_named(&claimed_issuer(&token.compact, &self.0.limits)?),
+            None => self.issuer_claimed(&ClaimedIssuer::of(&token.compact, &self.0.limits)?),
         }
     }
 
@@ -416,6 +416,20 @@ impl Verifier {
         match (&self.0.issuers[..], &self.0.issuer_sources[..]) {
             ([only], []) => Some(only),
             _ => None,
+        }
+    }
+
+    fn issuer_claimed(&self, claimed: &ClaimedIssuer) -> Result<Chosen<'_>, Rejection> {
+        let named = self.issuer_named(claimed.name()?);
+        match (named, &claimed.trust_domain) {
+            // The `iss` of a JWT-SVID is optional, and any text.
+            (Err(untrusted), Some(name)) if untrusted.kind() == RejectionKind::UntrustedIssuer => {
+                self.issuer_named(name).map_err(|error| match error.kind() {
+                    RejectionKind::UntrustedIssuer => untrusted,
+                    _ => error,
+                })
+            }
+            (named, _) => named,
         }
     }
 
@@ -523,14 +537,29 @@ fn padded() -> Rejection {
     )
 }
 
-/// Reads the `iss` of an unverified token.
-fn claimed_issuer(token: &Compact<'_>, limits: &Limits) -> Result<Box<str>, Rejection> {
-    let mut claims = ClaimSetText::default();
-    claims.read(token.payload(&mut Segment::new())?, "", limits)?;
-    let issuer = claims.string(claims.registered.issuer.as_ref());
-    issuer
-        .map(Into::into)
-        .ok_or_else(|| Rejection::new(RejectionKind::MissingClaim, "there is no `iss`"))
+/// The issuer that an unverified token names.
+struct ClaimedIssuer {
+    /// The `iss`.
+    issuer: Option<Box<str>>,
+    /// The trust domain of a SPIFFE ID in `sub`.
+    trust_domain: Option<Box<str>>,
+}
+
+impl ClaimedIssuer {
+    fn of(token: &Compact<'_>, limits: &Limits) -> Result<Self, Rejection> {
+        let mut claims = ClaimSetText::default();
+        claims.read(token.payload(&mut Segment::new())?, "", limits)?;
+        let subject = claims.string(claims.registered.subject.as_ref());
+        Ok(Self {
+            issuer: (claims.string(claims.registered.issuer.as_ref())).map(Into::into),
+            trust_domain: subject.and_then(rules::trust_domain).map(Into::into),
+        })
+    }
+
+    fn name(&self) -> Result<&str, Rejection> {
+        let name = self.issuer.as_ref().or(self.trust_domain.as_ref());
+        name.map(|name| &**name).ok_or_else(|| missing("iss"))
+    }
 }
 
 impl Issuer {
@@ -588,7 +617,13 @@ impl Issuer {
         if rules.issuer.is_none() {
             return Ok(());
         }
-        rules.check_name(Some(&*claimed_issuer(token, limits)?))
+        let claimed = ClaimedIssuer::of(token, limits)?;
+        let name = if rules.spiffe {
+            claimed.trust_domain.as_deref()
+        } else {
+            claimed.issuer.as_deref()
+        };
+        rules.check_name(name)
     }
 }
 

@@ -93,8 +93,12 @@ impl Verified {
         rules.check_times(&self.claims, now)
     }
 
-    /// The `iss` claim.
+    /// The `iss` claim, or the SPIFFE ID of the trust domain.
     pub(super) fn issuer(&self) -> Option<&str> {
+        let rules = self.met.rules();
+        if rules.spiffe {
+            return rules.issuer.as_deref();
+        }
         self.claims.string(self.claims.registered.issuer.as_ref())
     }
 
@@ -289,8 +293,6 @@ macro_rules! string_claims {
 }
 
 string_claims! {
-    /// The `iss` claim: the issuer of the token (RFC 7519 section 4.1.1).
-    issuer: issuer = "iss";
     /// The `sub` claim: the subject of the token (RFC 7519 section 4.1.2). An empty one is none.
     subject: subject = "sub";
     /// The `jti` claim: the identifier of the token (RFC 7519 section 4.1.7). `None` if it is
@@ -305,6 +307,24 @@ string_claims! {
 }
 
 impl Principal {
+    /// The `iss` claim: the issuer of the token (RFC 7519 section 4.1.1). For a JWT-SVID it is the
+    /// SPIFFE ID of the trust domain in `sub`: see
+    /// [`TrustedIssuer::spiffe`](crate::TrustedIssuer::spiffe).
+    ///
+    /// ```
+    /// # use tollgate::{Key, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
+    /// let claims = serde_json::json!({"exp": 4_000_000_000_u64, "iss": "x"});
+    /// let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
+    /// assert_eq!(principal.issuer(), Some("x"));
+    /// # Ok(()) }
+    /// ```
+    pub fn issuer(&self) -> Option<&str> {
+        self.verified().issuer()
+    }
+
     /// The `exp` claim in whole seconds since the epoch, rounded down (RFC 7519 section 4.1.4).
     ///
     /// ```
@@ -516,12 +536,12 @@ impl Principal {
     /// # Ok(()) }
     /// ```
     pub fn roles(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        self.verified()
-            .met
-            .rules()
+        let rules = self.verified().met.rules();
+        let member = rules.role_member.as_deref();
+        rules
             .role_claims
             .iter()
-            .flat_map(|path| self.verified().claims.roles_at(path))
+            .flat_map(move |path| self.verified().claims.roles_at(path, member))
     }
 
     /// Returns `true` if one of the role claims contains exactly this role.

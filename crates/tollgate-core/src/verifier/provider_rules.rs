@@ -313,6 +313,110 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
+    /// Like [`require_value`](Self::require_value), but also accepts a token without the claim.
+    /// `build` refuses both for the same claim.
+    ///
+    /// ```
+    /// # use tollgate::{RejectionKind, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = SigningKey::hs256([7; 32])?;
+    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key(key.verifying_key());
+    /// let verifier = builder.require_value_if_present("status", ["active"]).build()?;
+    /// let token = key.encode(&serde_json::json!({"exp": 4_000_000_000_u64}))?;
+    /// assert!(verifier.verify(token).is_ok());
+    /// let token =
+    ///     key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "status": "pending"}))?;
+    /// assert_eq!(verifier.verify(token).unwrap_err().kind(), RejectionKind::WrongClaim);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn require_value_if_present(
+        mut self,
+        path: impl Into<ClaimPath>,
+        values: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        let values = values.into_iter().map(Into::into).collect();
+        let rules = &mut self.config().rules;
+        rules.optional_values.push((path.into(), values));
+        self
+    }
+
+    /// Makes `build` refuse the rules until [`require_value`](Self::require_value) is set for one
+    /// of these claims. It is for an issuer that signs tokens for the public: its signature and a
+    /// public audience say nothing about the caller. Repeated calls add claims.
+    ///
+    /// ```
+    /// use tollgate::config::ConfigErrorKind;
+    /// use tollgate::{Key, TrustedIssuer};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let rules = TrustedIssuer::new("https://ci.example").audience("orders")
+    ///     .key(Key::hs256([1; 32])?)
+    ///     .require_constraint(["repository", "owner"]);
+    /// let error = rules.clone().prepare().unwrap_err();
+    /// assert_eq!(error.kind(), ConfigErrorKind::MissingConstraint);
+    /// assert!(rules.require_value("owner", ["octo-org"]).prepare().is_ok());
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn require_constraint(
+        mut self,
+        claims: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        let claims = claims.into_iter().map(Into::into);
+        self.config().rules.constraints.extend(claims);
+        self
+    }
+
+    /// Refuses tokens without `auth_time`, the time of the user's login (OpenID Connect Core 1.0
+    /// section 2), and tokens in which it is later than now and the [leeway](Self::leeway).
+    ///
+    /// ```
+    /// # use tollgate::{RejectionKind, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = SigningKey::hs256([7; 32])?;
+    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key(key.verifying_key());
+    /// let verifier = builder.clock(|| 2_000).require_auth_time().build()?;
+    /// let token = |at| key.encode(&serde_json::json!({"exp": 9_000, "auth_time": at}));
+    /// assert!(verifier.verify(token(1_999)?).is_ok());
+    /// let rejection = verifier.verify(token(2_011)?).unwrap_err();
+    /// assert_eq!(rejection.kind(), RejectionKind::NotYetValid);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn require_auth_time(mut self) -> Self {
+        self.config().rules.require_auth_time = true;
+        self
+    }
+
+    /// Reads only the roles whose own object has this member, from [role claims](Self::role_claim)
+    /// that are objects. Zitadel lists there the organisations that granted the role. A role claim
+    /// in another form is then malformed. The last call replaces earlier ones. `build` refuses it
+    /// without a role claim.
+    ///
+    /// ```
+    /// # use tollgate::{SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = SigningKey::hs256([7; 32])?;
+    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key(key.verifying_key());
+    /// let verifier = builder.role_claim("roles").role_member("2812").build()?;
+    /// let roles = serde_json::json!({
+    ///     "reader": {"2812": "shop.example"}, "admin": {"9999": "other.example"},
+    /// });
+    /// let token = key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "roles": roles}))?;
+    /// let principal = verifier.verify(token)?;
+    /// assert_eq!(principal.roles().collect::<Vec<_>>(), ["reader"]);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn role_member(mut self, member: impl Into<String>) -> Self {
+        self.config().rules.role_member = Some(member.into());
+        self
+    }
+
     /// Adds a claim that holds scopes, in addition to `scope` and `scp`: a string or an array of
     /// strings, bounded by [`Limits::scopes`](crate::Limits::scopes). See [`ClaimPath`] for the
     /// path. Repeated calls add claims.

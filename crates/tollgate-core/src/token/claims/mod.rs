@@ -138,6 +138,12 @@ impl ClaimSetText {
         }
     }
 
+    /// Like [`date`](Self::date), and refuses another type.
+    pub(crate) fn date_member(&self, name: &str) -> Result<Option<NumericDate>, Rejection> {
+        let date = self.date(name);
+        date.map_err(|_| malformed(format!("`{name}` is not a `NumericDate`")))
+    }
+
     /// Returns the string in the claim `name`; `None` if it is absent or not a string.
     pub(crate) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         self.object.get(&self.text, name)?.string(&self.text)
@@ -176,14 +182,19 @@ impl ClaimSetText {
     }
 
     /// The roles in the claim at `path`; none if it is absent: strings, or the names of an object's
-    /// members.
-    pub(crate) fn roles_at(&self, path: &ClaimPath) -> impl Iterator<Item = Cow<'_, str>> {
+    /// members. With `member`, only the names whose own object has this member.
+    pub(crate) fn roles_at(
+        &self,
+        path: &ClaimPath,
+        member: Option<&str>,
+    ) -> impl Iterator<Item = Cow<'_, str>> {
         let found = self.find(path).ok().flatten();
         let names = match found {
-            Some((raw, Kind::Object)) => member_names(raw).unwrap_or_default(),
+            Some((raw, Kind::Object)) => member_names(raw, member).unwrap_or_default(),
             _ => Vec::new(),
         };
-        let items = found.and_then(|(raw, kind)| StringItems::new(raw, kind));
+        let strings = found.filter(|_| member.is_none());
+        let items = strings.and_then(|(raw, kind)| StringItems::new(raw, kind));
         let items = items.unwrap_or_else(StringItems::empty).flatten();
         items.chain(names)
     }
@@ -271,15 +282,23 @@ impl ClaimSetText {
     }
 
     /// Like [`check_strings_at`](Self::check_strings_at), for roles: an object of objects is
-    /// allowed, too.
-    pub(crate) fn check_roles_at(&self, path: &ClaimPath, most: usize) -> Result<(), Rejection> {
+    /// allowed, too, and required if the objects must have a `member`.
+    pub(crate) fn check_roles_at(
+        &self,
+        path: &ClaimPath,
+        member: Option<&str>,
+        most: usize,
+    ) -> Result<(), Rejection> {
         let Some((raw, kind)) = self.read_at(path)? else {
             return Ok(());
         };
-        if kind != Kind::Object {
-            return check_strings(path, raw, kind, most);
+        match kind {
+            Kind::Object => {}
+            _ if member.is_none() => return check_strings(path, raw, kind, most),
+            _ => return Err(malformed(format!("`{path}` has no object for each role"))),
         }
-        match member_names(raw) {
+        // Counted without `member`: the limit bounds the work of reading them.
+        match member_names(raw, None) {
             Some(names) if names.len() <= most => Ok(()),
             Some(_) => Err(too_many(path, most)),
             None => Err(malformed(format!(
@@ -302,14 +321,26 @@ impl ClaimSetText {
 }
 
 /// Returns the names of the members of `object`, each of which must be an object. `null` is absent.
-fn member_names(object: &str) -> Option<Vec<Cow<'_, str>>> {
-    let mut index = Object::default();
+/// With `inner`, only the names whose own object has this member.
+fn member_names<'t>(object: &'t str, inner: Option<&str>) -> Option<Vec<Cow<'t, str>>> {
+    let (mut index, mut nested) = (Object::default(), Object::default());
     index.outline(object).ok()?;
-    let present = index.members().iter();
-    present
-        .filter(|member| member.kind != Kind::Null)
-        .map(|member| (member.kind == Kind::Object).then(|| member.name(object)))
-        .collect()
+    let mut names = Vec::new();
+    for member in index.members() {
+        match (member.kind, inner) {
+            (Kind::Null, _) => {}
+            (Kind::Object, None) => names.push(member.name(object)),
+            (Kind::Object, Some(inner)) => {
+                let text = member.raw(object);
+                nested.outline(text).ok()?;
+                if (nested.get(text, inner)).is_some_and(|found| found.kind != Kind::Null) {
+                    names.push(member.name(object));
+                }
+            }
+            _ => return None,
+        }
+    }
+    Some(names)
 }
 
 /// Registered claims whose type is checked only where they are read.

@@ -274,12 +274,24 @@ fn roles_are_found_by_path_and_checked() {
     let claims =
         read(r#"{"r":{"\u0061dmin":{"1":"x"},"b c":{},"n":null},"many":{"a":{},"b":{},"c":{}}}"#)
             .unwrap();
-    let names: Vec<_> = claims.roles_at(&"r".into()).collect();
+    let names: Vec<_> = claims.roles_at(&"r".into(), None).collect();
     assert_eq!(names, ["admin", "b c"]);
-    assert!(claims.check_roles_at(&"many".into(), 3).is_ok());
-    let rejection = claims.check_roles_at(&"many".into(), 2).unwrap_err();
+    assert!(claims.check_roles_at(&"many".into(), None, 3).is_ok());
+    let rejection = claims.check_roles_at(&"many".into(), None, 2).unwrap_err();
     assert_eq!(rejection.kind(), RejectionKind::TooLarge);
     assert!(claims.check_strings_at(&"r".into(), 9).is_err());
+    let granted = |json: &str| {
+        let (claims, path) = (read(json).unwrap(), "r".into());
+        let names = claims.roles_at(&path, Some("1")).map(Cow::into_owned);
+        let names = names.collect::<Vec<_>>();
+        claims.check_roles_at(&path, Some("1"), 9).map(|()| names)
+    };
+    let json = r#"{"r":{"a":{"1":"x"},"b":{"2":"x","\u0031":"y"},"c":{"2":"1"},"d":{"1":null}}}"#;
+    assert_eq!(granted(json).unwrap(), ["a", "b"]);
+    assert_eq!(granted(r#"{"r":{}}"#).unwrap(), [""; 0]);
+    for json in [r#"{"r":"a"}"#, r#"{"r":["a"]}"#, r#"{"r":{"a":"1"}}"#] {
+        assert!(granted(json).is_err(), "{json}");
+    }
     for json in [
         r#"{"a":["admin"]}"#,
         r#"{"a":{"b":7}}"#,

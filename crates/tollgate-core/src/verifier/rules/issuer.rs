@@ -72,7 +72,7 @@ impl Rules {
         match issuer {
             Some(got) if self.names(got) => Ok(()),
             Some(got) => Err(Rejection::untrusted_issuer(got, wanted)),
-            None => Err(missing("iss")),
+            None => Err(missing(if self.spiffe { "sub" } else { "iss" })),
         }
     }
 
@@ -82,6 +82,9 @@ impl Rules {
         claims: &ClaimSetText,
         key_issuer: Option<&str>,
     ) -> Result<(), Rejection> {
+        if self.spiffe {
+            return self.check_workload(claims);
+        }
         let claimed = claims.string(claims.registered.issuer.as_ref());
         self.check_name(claimed)?;
         match (&self.tenants, claimed) {

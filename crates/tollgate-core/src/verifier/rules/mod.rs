@@ -2,12 +2,14 @@
 
 mod audience;
 mod issuer;
+mod spiffe;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use audience::AuthorizedParties;
 pub(crate) use issuer::{TENANT, Tenants, is_template, is_tenant};
+pub(crate) use spiffe::{ALGORITHMS as SVID_ALGORITHMS, SCHEME, is_trust_domain, trust_domain};
 
 use crate::algorithm::Algorithm;
 use crate::claim_path::ClaimPath;
@@ -28,6 +30,8 @@ pub(crate) struct Rules {
     pub(crate) issuer_aliases: Vec<String>,
     /// If set, the issuer's name and its aliases are templates.
     pub(crate) tenants: Option<Tenants>,
+    /// Whether the issuer is a SPIFFE trust domain: it is in `sub`, and `iss` is not read.
+    pub(crate) spiffe: bool,
     pub(crate) audiences: Arc<Vec<String>>,
     /// The claim that names the audience, if it is not `aud`.
     pub(crate) audience_claim: Option<ClaimPath>,
@@ -48,10 +52,17 @@ pub(crate) struct Rules {
     pub(crate) headers: Vec<(String, Vec<String>)>,
     /// Whether the segments may be padded.
     pub(crate) padded_segments: bool,
+    /// Claims that may be absent, with their allowed values.
+    pub(crate) optional_values: Vec<(ClaimPath, Vec<String>)>,
+    /// Claims of which `values` must have one.
+    pub(crate) constraints: Vec<String>,
     pub(crate) role_claims: Vec<ClaimPath>,
+    /// The member that the object of each role must have.
+    pub(crate) role_member: Option<String>,
     /// Claims that hold scopes, in addition to `scope` and `scp`.
     pub(crate) scope_claims: Vec<ClaimPath>,
     pub(crate) require_exp: bool,
+    pub(crate) require_auth_time: bool,
     /// Whether an integer in `sub` is accepted as its text.
     pub(crate) numeric_subject: bool,
     /// Whether `cnf` is not read.
@@ -72,6 +83,7 @@ impl Default for Rules {
             issuer: None,
             issuer_aliases: Vec::new(),
             tenants: None,
+            spiffe: false,
             audiences: Arc::default(),
             audience_claim: None,
             further_audiences: None,
@@ -89,9 +101,13 @@ impl Default for Rules {
             values: Vec::new(),
             headers: Vec::new(),
             padded_segments: false,
+            optional_values: Vec::new(),
+            constraints: Vec::new(),
             role_claims: Vec::new(),
+            role_member: None,
             scope_claims: Vec::new(),
             require_exp: true,
+            require_auth_time: false,
             numeric_subject: false,
             ignore_confirmation: false,
             access_token_profile: false,
@@ -106,13 +122,18 @@ const ACCESS_TOKEN_CLAIMS: [&str; 7] = ["iss", "exp", "aud", "sub", "client_id",
 impl Rules {
     /// The paths of all options.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &ClaimPath> {
-        let valued = self.values.iter().map(|(path, _)| path);
+        let valued = self.all_values().map(|(path, _)| path);
         self.audience_claim
             .iter()
             .chain(&self.required)
             .chain(&self.role_claims)
             .chain(&self.scope_claims)
             .chain(valued)
+    }
+
+    /// The claims with their allowed values, also those that may be absent.
+    pub(crate) fn all_values(&self) -> impl Iterator<Item = &(ClaimPath, Vec<String>)> {
+        self.values.iter().chain(&self.optional_values)
     }
 
     /// Checks `typ`, which distinguishes kinds of tokens (RFC 8725 section 3.11).
@@ -122,6 +143,7 @@ impl Rules {
             (Some(wanted), _) => &[&wanted.name],
             (None, true) => &["at+jwt"],
             (None, false) if typ.is_none() => return Ok(()),
+            (None, false) if self.spiffe => &["JWT", "JOSE"],
             (None, false) => &["JWT", "at+jwt"],
         };
         let Some(typ) = typ else {
@@ -206,14 +228,36 @@ impl Rules {
         }
         self.values
             .iter()
-            .try_for_each(|(path, values)| check_value(claims, path, values))?;
+            .try_for_each(|(path, values)| check_value(claims, path, values, true))?;
+        self.optional_values
+            .iter()
+            .try_for_each(|(path, values)| check_value(claims, path, values, false))?;
+        if self.require_auth_time {
+            self.check_auth_time(claims, now)?;
+        }
         self.check_authorized_party(claims)?;
+        let member = self.role_member.as_deref();
         self.role_claims
             .iter()
-            .try_for_each(|path| claims.check_roles_at(path, limits.scopes()))?;
+            .try_for_each(|path| claims.check_roles_at(path, member, limits.scopes()))?;
         self.scope_claims
             .iter()
             .try_for_each(|path| claims.check_scopes_at(path, limits))
+    }
+
+    /// Checks `auth_time`, which must not be in the future. A token that passes once passes later.
+    fn check_auth_time(&self, claims: &ClaimSetText, now: u64) -> Result<(), Rejection> {
+        const NAME: &str = "auth_time";
+        let at = claims.date_member(NAME)?.ok_or_else(|| missing(NAME))?;
+        if at.ceil() > now.saturating_add(self.leeway.as_secs()) {
+            return Err(Rejection::untimely(
+                RejectionKind::NotYetValid,
+                NAME,
+                at.ceil(),
+                now,
+            ));
+        }
+        Ok(())
     }
 
     /// Checks the rules whose outcome depends on the time.
@@ -279,6 +323,7 @@ fn check_value(
     claims: &ClaimSetText,
     path: &ClaimPath,
     values: &[String],
+    required: bool,
 ) -> Result<(), Rejection> {
     match claims.string_at(path)? {
         Some(got) if values.iter().any(|value| *value == got) => Ok(()),
@@ -286,7 +331,8 @@ fn check_value(
             RejectionKind::WrongClaim,
             format!("`{path}` is none of {}", Few(values)),
         )),
-        None => Err(missing(path)),
+        None if required => Err(missing(path)),
+        None => Ok(()),
     }
 }
 
