@@ -215,6 +215,28 @@ macro_rules! keeping_methods {
                 self
             }
 
+            /// Reads the set as a SPIFFE trust bundle: its keys have the `use` `jwt-svid`, and all
+            /// others are skipped ([`KeySet::from_spiffe_bundle`](tollgate_core::KeySet::from_spiffe_bundle)).
+            ///
+            /// ```
+            /// # mod example {
+            /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+            /// # use example::{JWKS, provider};
+            /// # use tollgate::oidc::{OidcErrorKind, RemoteJwks};
+            /// # #[tokio::main(flavor = "current_thread")]
+            /// # async fn main() {
+            /// # let provider = provider();
+            /// // The set has keys, but none for JWT-SVIDs.
+            /// let keys = RemoteJwks::new(JWKS).fetch(provider).spiffe_bundle();
+            /// assert_eq!(keys.connect().await.unwrap_err().kind(), OidcErrorKind::NoUsableKey);
+            /// # }
+            /// ```
+            #[must_use]
+            pub fn spiffe_bundle(mut self) -> Self {
+                self.0.spiffe_bundle = true;
+                self
+            }
+
             /// Sets the timeout of one exchange, and of a request that waits for it. Default: 5 s.
             /// From above zero to one minute.
             ///

@@ -52,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) metadata_url: Option<String>,
     /// The URL of an issuer's set, if it publishes no metadata.
     pub(crate) jwks_url: Option<String>,
+    /// Whether the set is a SPIFFE trust bundle.
+    pub(crate) spiffe_bundle: bool,
     /// `true` if the set must be on the issuer's origin.
     pub(crate) same_origin: bool,
     /// `true` if `http` is allowed for hosts other than loopback.
@@ -87,6 +89,7 @@ impl Settings {
             location,
             metadata_url: None,
             jwks_url: None,
+            spiffe_bundle: false,
             same_origin: false,
             plain_http: false,
             private_addresses: false,

@@ -282,7 +282,10 @@ impl Retriever {
             .last
             .as_ref()
             .is_some_and(|last| last.content == fingerprint);
-        let set = match (!unchanged).then(|| read_set(content)).transpose() {
+        let set = match (!unchanged)
+            .then(|| read_set(content, &self.settings))
+            .transpose()
+        {
             Ok(set) => set,
             Err(error) => {
                 let error = error.at(&answered.place.shown());
@@ -313,8 +316,9 @@ impl Retriever {
 }
 
 /// Reads a set with at least one usable key, or a map of `kid` to certificate.
-fn read_set(content: &[u8]) -> Result<KeySet, OidcError> {
+fn read_set(content: &[u8], settings: &Settings) -> Result<KeySet, OidcError> {
     let set = match KeySet::public_from_json(content) {
+        _ if settings.spiffe_bundle => KeySet::from_spiffe_bundle(content),
         Err(error) if error.kind() == KeyErrorKind::MissingMember => {
             let map = KeySet::from_certificate_map(content).ok();
             map.filter(|map| !map.is_empty()).ok_or(error)
