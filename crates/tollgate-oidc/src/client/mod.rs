@@ -7,13 +7,14 @@ mod tests;
 use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client};
 use tollgate_core::BoxFuture;
-use url::Url;
+use url::{Host, Origin, Url};
 
 use crate::address::{is_public, may_be_public};
 use crate::error::{OidcError, OidcErrorKind};
@@ -51,6 +52,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct HttpClient {
     any: Client,
     public: Client,
+    bearer: Option<Arc<Bearer>>,
+}
+
+/// A file with a token for one origin.
+struct Bearer {
+    origin: Origin,
+    file: PathBuf,
 }
 
 impl HttpClient {
@@ -87,6 +95,86 @@ impl HttpClient {
         Self::build(&certificates(pem.as_ref())?, &system_resolver(), is_public)
     }
 
+    /// Sends a bearer token to `origin`, such as `https://keys.example.com`, and to no other one.
+    /// The file is read for each fetch, so that the token can be replaced. The last call replaces
+    /// earlier ones.
+    ///
+    /// # Errors
+    /// Returns [`Misconfigured`](OidcErrorKind::Misconfigured) if `origin` is not the origin of an
+    /// `https` URL. `http` is permitted for IP addresses of loopback.
+    ///
+    /// ```
+    /// use tollgate::oidc::{HttpClient, OidcErrorKind};
+    ///
+    /// # fn main() -> Result<(), tollgate::oidc::OidcError> {
+    /// let client = HttpClient::new()?;
+    /// assert!(client.clone().bearer_token_file("https://10.0.0.1:6443", "/run/token").is_ok());
+    /// let error = client.bearer_token_file("http://10.0.0.1", "/run/token").unwrap_err();
+    /// assert_eq!(error.kind(), OidcErrorKind::Misconfigured);
+    /// # Ok(()) }
+    /// ```
+    pub fn bearer_token_file(
+        mut self,
+        origin: &str,
+        file: impl Into<PathBuf>,
+    ) -> Result<Self, OidcError> {
+        let loopback = |url: &Url| match url.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            _ => false,
+        };
+        let safe = |url: &Url| match url.scheme() {
+            "https" => true,
+            "http" => loopback(url),
+            _ => false,
+        };
+        let url = Url::parse(origin).ok().filter(safe);
+        let Some(url) = url.filter(|url| url.path() == "/" && url.query().is_none()) else {
+            return Err(OidcError::new(
+                OidcErrorKind::Misconfigured,
+                "the origin for the bearer token is not the origin of an `https` URL",
+            ));
+        };
+        self.bearer = Some(Arc::new(Bearer {
+            origin: url.origin(),
+            file: file.into(),
+        }));
+        Ok(self)
+    }
+
+    /// Creates a client for a pod in a Kubernetes cluster: it trusts the cluster's CA and sends the
+    /// token of the pod's service account to `https://kubernetes.default.svc`. The API server
+    /// publishes its keys there, at `/openid/v1/jwks`.
+    ///
+    /// # Errors
+    /// Returns [`Misconfigured`](OidcErrorKind::Misconfigured) if the files of a service account
+    /// are not in `/var/run/secrets/kubernetes.io/serviceaccount`.
+    ///
+    /// ```no_run
+    /// use tollgate::oidc::{HttpClient, presets};
+    ///
+    /// # async fn keys() -> Result<(), tollgate::oidc::OidcError> {
+    /// let preset = presets::kubernetes("https://kubernetes.default.svc.cluster.local", "orders");
+    /// let keys = preset.discover()
+    ///     .jwks_url("https://kubernetes.default.svc/openid/v1/jwks")
+    ///     .fetch(HttpClient::in_cluster()?)
+    ///     .connect()
+    ///     .await?;
+    /// # drop(keys);
+    /// # Ok(()) }
+    /// ```
+    pub fn in_cluster() -> Result<Self, OidcError> {
+        let directory = Path::new("/var/run/secrets/kubernetes.io/serviceaccount");
+        let authority = std::fs::read(directory.join("ca.crt")).map_err(|error| {
+            OidcError::new(
+                OidcErrorKind::Misconfigured,
+                format!("the CA of the cluster cannot be read: {error}"),
+            )
+        })?;
+        Self::trusting(authority)?
+            .bearer_token_file("https://kubernetes.default.svc", directory.join("token"))
+    }
+
     fn build(
         roots: &[Certificate],
         resolver: &Resolver,
@@ -118,6 +206,7 @@ impl HttpClient {
         Ok(Self {
             any: build(|_| true)?,
             public: build(public)?,
+            bearer: None,
         })
     }
 }
@@ -144,11 +233,15 @@ impl Fetch for HttpClient {
             Addresses::Any => self.any.clone(),
             Addresses::Public => self.public.clone(),
         };
-        Box::pin(get(client, request))
+        Box::pin(get(client, request, self.bearer.clone()))
     }
 }
 
-async fn get(client: Client, request: FetchRequest) -> Result<FetchResponse, FetchError> {
+async fn get(
+    client: Client,
+    request: FetchRequest,
+    bearer: Option<Arc<Bearer>>,
+) -> Result<FetchResponse, FetchError> {
     // A host that is an IP address is not resolved.
     if request.addresses == Addresses::Public
         && !Url::parse(&request.url).is_ok_and(|url| may_be_public(&url))
@@ -161,6 +254,16 @@ async fn get(client: Client, request: FetchRequest) -> Result<FetchResponse, Fet
     let mut builder = client.get(&request.url).timeout(request.timeout);
     for (name, value) in &request.headers {
         builder = builder.header(*name, value);
+    }
+    let url = Url::parse(&request.url).ok();
+    if let Some(bearer) = bearer
+        && url.is_some_and(|url| url.origin() == bearer.origin)
+    {
+        let token = std::fs::read_to_string(&bearer.file).map_err(|error| {
+            let detail = format!("the bearer token cannot be read: {error}");
+            FetchError::new(FetchErrorKind::Unreachable, detail)
+        })?;
+        builder = builder.bearer_auth(token.trim());
     }
     let mut response = builder.send().await.map_err(fetch_error)?;
     let too_large = || {

@@ -504,3 +504,54 @@ async fn a_request_has_only_the_expected_fields() {
     expected.insert(4, "if-none-match: \"1\"".to_owned());
     assert_eq!(lines(&heads[1]), expected);
 }
+
+/// The token goes to its origin alone, and is read for each fetch.
+#[tokio::test]
+async fn a_bearer_token_goes_to_one_origin() {
+    async fn head(listener: &tokio::net::TcpListener) -> String {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        String::from_utf8(server::read_head(&mut stream).await).unwrap()
+    }
+    let file = std::env::temp_dir().join(format!("tollgate-bearer-{}", std::process::id()));
+    let [own, other] = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let [own, other] = [own, other].map(|listener| {
+        listener.set_nonblocking(true).unwrap();
+        tokio::net::TcpListener::from_std(listener).unwrap()
+    });
+    let url =
+        |listener: &tokio::net::TcpListener| format!("http://{}", listener.local_addr().unwrap());
+    let client = HttpClient::new().unwrap();
+    let client = client.bearer_token_file(&url(&own), &file).unwrap();
+    let fetch = |listener: &tokio::net::TcpListener| {
+        let mut request = FetchRequest::new(format!("{}/jwks", url(listener)));
+        request.addresses = Addresses::Any;
+        client.get(request)
+    };
+    for token in ["first", "second"] {
+        std::fs::write(&file, format!("{token}\n")).unwrap();
+        let (head, _) = tokio::join!(head(&own), fetch(&own));
+        assert!(
+            head.contains(&format!("authorization: Bearer {token}\r\n")),
+            "{head}"
+        );
+    }
+    let (head, _) = tokio::join!(head(&other), fetch(&other));
+    assert!(
+        !head.contains("authorization") && !head.contains("second"),
+        "{head}"
+    );
+    std::fs::remove_file(&file).unwrap();
+    let error = fetch(&own).await.unwrap_err();
+    assert_eq!(error.kind(), FetchErrorKind::Unreachable);
+    for origin in [
+        "http://id.example.com",
+        "https://id.example.com/path",
+        "id.example.com",
+        "",
+    ] {
+        assert!(
+            client.clone().bearer_token_file(origin, &file).is_err(),
+            "{origin}"
+        );
+    }
+}
