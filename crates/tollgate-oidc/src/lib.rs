@@ -43,8 +43,7 @@
 //!
 //! - [`Oidc`] and [`RemoteJwks`] configure the location of the keys and their refresh;
 //!   [`RemoteKeys`] holds the keys.
-//! - [`presets`] configure Entra ID, Google, Cognito, the AWS load balancer, Keycloak, Auth0 and
-//!   Okta.
+//! - [`presets`] configure well-known providers, such as Entra ID, Keycloak and GitHub Actions.
 //! - [`Tenants`] trusts issuers that are not known when the service starts.
 //! - [`Event`], [`Status`] and [`ReadinessEndpoint`] report the state of the keys.
 //! - [`Fetch`] is the trait for a custom HTTP client; [`HttpClient`] is the client of the feature

@@ -2,9 +2,18 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "presets/products.rs"]
+mod products;
+#[path = "presets/public.rs"]
+mod public;
+#[path = "presets/workloads.rs"]
+mod workloads;
+
 use RejectionKind as Kind;
 use serde_json::{Value, json};
-use tollgate_core::{Algorithm, RejectionKind, SigningKey, TrustedIssuer, Verifier};
+use tollgate_core::{
+    Algorithm, ConfigErrorKind, RejectionKind, SigningKey, TrustedIssuer, Verifier,
+};
 use tollgate_oidc::FetchResponse;
 use tollgate_oidc::presets::{self, Preset};
 use tollgate_testkit::{FakeClock, FakeProvider, Mint, TokenBuilder, keys};
@@ -17,9 +26,19 @@ const LOGIN: &str = "https://login.microsoftonline.com";
 
 /// Trusts the issuer with a key of the testkit instead of the provider's.
 fn trusting(issuer: TrustedIssuer) -> Verifier {
-    let issuer = issuer.key(keys::verifying(Algorithm::RS256));
+    trusting_key(Algorithm::RS256, issuer)
+}
+
+fn trusting_key(algorithm: Algorithm, issuer: TrustedIssuer) -> Verifier {
+    let issuer = issuer.key(keys::verifying(algorithm));
     let builder = Verifier::builder().trust(issuer).clock(FakeClock::new());
     builder.build().unwrap()
+}
+
+/// The error of `build` for these rules.
+fn mistake(issuer: TrustedIssuer) -> Option<ConfigErrorKind> {
+    let issuer = issuer.key(keys::verifying(Algorithm::RS256));
+    Verifier::new(issuer).err().map(|error| error.kind())
 }
 
 fn of(preset: Preset) -> Verifier {
@@ -28,7 +47,11 @@ fn of(preset: Preset) -> Verifier {
 
 /// Signs a token with these claims; `typ` is `JWT`.
 fn token(claims: &Value) -> TokenBuilder {
-    let mint = Mint::new(keys::signing(Algorithm::RS256), &FakeClock::new());
+    token_by(Algorithm::RS256, claims)
+}
+
+fn token_by(algorithm: Algorithm, claims: &Value) -> TokenBuilder {
+    let mint = Mint::new(keys::signing(algorithm), &FakeClock::new());
     mint.token().payload(claims.to_string())
 }
 
@@ -46,7 +69,11 @@ fn but(claims: &Value, changes: &Value) -> Value {
 }
 
 fn kind(verifier: &Verifier, claims: &Value) -> Option<RejectionKind> {
-    let outcome = verifier.verify(token(claims).build());
+    kind_of(verifier, &token(claims))
+}
+
+fn kind_of(verifier: &Verifier, token: &TokenBuilder) -> Option<RejectionKind> {
+    let outcome = verifier.verify(token.build());
     outcome.err().map(|rejection| rejection.kind())
 }
 
@@ -309,7 +336,8 @@ fn entra_id_tokens() {
 #[test]
 fn google_id_tokens() {
     let client = "1234987819200.apps.googleusercontent.com";
-    let verifier = of(presets::google(client));
+    let rules = || presets::google(client).rules();
+    let verifier = trusting(rules().require_value("hd", ["example.com"]));
     let honest = json!({
         "iss": "https://accounts.google.com", "azp": client, "aud": client,
             "sub": "10769150350006150715113082367",
@@ -346,10 +374,27 @@ fn google_id_tokens() {
                 json!({ "azp": "5678.apps.googleusercontent.com" }),
                 Kind::WrongClaim,
             ),
+            // Another organisation, and an account without one.
+            (json!({ "hd": "evil.example" }), Kind::WrongClaim),
+            (
+                json!({ "hd": "example.com.evil.example" }),
+                Kind::WrongClaim,
+            ),
+            (json!({ "hd": ["example.com"] }), Kind::MalformedClaims),
+            (json!({ "hd": null }), Kind::MissingClaim),
         ],
     );
+    let anyone = but(&honest, &json!({ "hd": null }));
+    let account = trusting(rules().require_value("sub", ["10769150350006150715113082367"]));
+    assert_eq!(kind(&account, &anyone), None);
+    let public = of(presets::dangerous_google_any_account(client));
+    assert_eq!(kind(&public, &anyone), None);
     // An app and a server of one project.
-    let android = trusting(presets::google(client).rules().authorized_party("android"));
+    let android = trusting(
+        presets::dangerous_google_any_account(client)
+            .rules()
+            .authorized_party("android"),
+    );
     let from_app = but(&honest, &json!({ "azp": "android" }));
     assert_eq!(kind(&android, &from_app), None);
 }
@@ -689,7 +734,22 @@ fn locations() -> Vec<(Preset, String, String)> {
         ),
         (presets::entra(TENANT, "api"), &*tenant),
         (presets::entra_id(TENANT, "web"), &*tenant),
-        (presets::google("web"), "https://accounts.google.com"),
+        (
+            presets::dangerous_google_any_account("web"),
+            "https://accounts.google.com",
+        ),
+        (
+            presets::kubernetes("https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE", "api"),
+            "https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE",
+        ),
+        (
+            presets::zitadel("https://example.zitadel.cloud", "1", "2"),
+            "https://example.zitadel.cloud",
+        ),
+        (
+            presets::duende("https://id.example.com", "api"),
+            "https://id.example.com",
+        ),
         (
             presets::cognito_access("us-west-2", "us-west-2_example", ["web"]),
             pool,

@@ -28,6 +28,10 @@
 //! | [`entra_v1`] | v1.0 access tokens, one tenant | `https://sts.windows.net/TENANT/` |
 //! | [`entra_id`] | v2.0 ID tokens, one tenant | as [`entra`] |
 //! | [`google`] | ID tokens | `https://accounts.google.com` or `accounts.google.com` |
+//! | [`dangerous_google_any_account`] | the same, without a constraint | the same |
+//! | [`google_iap`] | signed headers of Identity-Aware Proxy | `https://cloud.google.com/iap` |
+//! | [`firebase`] | ID tokens | `https://securetoken.google.com/PROJECT` |
+//! | [`firebase_session_cookie`] | session cookies | `https://session.firebase.google.com/PROJECT` |
 //! | [`cognito_access`] | access tokens | `https://cognito-idp.REGION.amazonaws.com/POOL` |
 //! | [`cognito_id`] | ID tokens | the same |
 //! | [`keycloak`] | access tokens | `BASE/realms/REALM` |
@@ -36,6 +40,15 @@
 //! | [`auth0`] | access tokens of an API | `https://DOMAIN/` |
 //! | [`okta`] | access tokens of a custom authorization server | `https://DOMAIN/oauth2/SERVER` |
 //! | [`supabase`] | access tokens of users | `https://PROJECT.supabase.co/auth/v1` |
+//! | [`clerk`] | session tokens | your choice |
+//! | [`zitadel`] | access tokens for a project | your choice |
+//! | [`duende`] | access tokens for an API resource | your choice |
+//! | [`cloudflare_access`] | application tokens | `https://TEAM.cloudflareaccess.com` |
+//! | [`github_actions`] | OIDC tokens of workflows | `https://token.actions.githubusercontent.com` |
+//! | [`github_enterprise_actions`] | the same, of an enterprise | your choice |
+//! | [`kubernetes`] | tokens of service accounts | your choice |
+//! | [`kubernetes_service_accounts`] | the same, of listed accounts | your choice |
+//! | [`spiffe`] | JWT-SVIDs | the trust domain in `sub` |
 //!
 //! The claims that each preset reads. The last column has the claims that distinguish the tokens
 //! from other kinds:
@@ -48,7 +61,11 @@
 //! | [`dangerous_entra_any_tenant`] | `aud` | `scp` | `roles` | `ver`, `azp` |
 //! | [`entra_v1`] | `aud`, often an App ID URI | `scp` | `roles` | `ver`, `appid` |
 //! | [`entra_id`] | `aud` | - | `roles` | `ver`, `aud` |
-//! | [`google`] | `aud` | - | - | - |
+//! | [`google`] | `aud` | - | - | `hd` or `sub`, your choice |
+//! | [`dangerous_google_any_account`] | `aud` | - | - | - |
+//! | [`google_iap`] | `aud`, the backend | - | - | `aud`, `email` |
+//! | [`firebase`] | `aud`, the project | - | - | `auth_time` |
+//! | [`firebase_session_cookie`] | `aud`, the project | - | - | `auth_time` |
 //! | [`cognito_access`] | `client_id` | `scope` | `cognito:groups` | `token_use` |
 //! | [`cognito_id`] | `aud` | - | `cognito:groups` | `token_use` |
 //! | [`keycloak`] | `aud`, by a mapper | `scope` | `realm_access.roles` | the claim `typ` |
@@ -57,34 +74,71 @@
 //! | [`auth0`] | `aud`, the API's identifier | `scope`, `permissions` | - | `aud` |
 //! | [`okta`] | `aud` | `scp` | - | `cid` |
 //! | [`supabase`] | `aud`, always `authenticated` | - | `role` | `sub`, `aud` |
+//! | [`clerk`] | `azp`, an origin; `aud` if present | - | - | `sid`, `sts` |
+//! | [`zitadel`] | `aud`, the project | `scope` | the project's, of one organisation | `jti` |
+//! | [`duende`] | `aud`, an API resource | `scope` | - | `typ` |
+//! | [`cloudflare_access`] | `aud`, the AUD tag | - | - | `type` |
+//! | [`github_actions`] | `aud` | - | - | an owner, your choice |
+//! | [`github_enterprise_actions`] | `aud` | - | - | an owner, your choice |
+//! | [`kubernetes`] | `aud` | - | - | `kubernetes.io` |
+//! | [`kubernetes_service_accounts`] | `aud` | - | - | `sub` |
+//! | [`spiffe`] | `aud` | - | - | `sub` |
 //!
 //! An access token authorises requests to a service. An ID token informs a client about one login
 //! and is no credential for requests. No preset therefore accepts both. Times, signature and the
 //! kind of key are always checked.
+//!
+//! GitHub, Google and Firebase sign tokens for the public. `build` refuses their presets without a
+//! constraint: an owner, a subject, a project or a domain.
 
 mod alb;
 mod auth0;
+mod clerk;
+mod cloudflare;
 mod cognito;
+mod duende;
 mod entra;
+mod firebase;
+mod github;
 mod google;
 mod id_token;
 mod keycloak;
+mod kubernetes;
 mod okta;
+mod spiffe;
 mod supabase;
+mod zitadel;
 
 use tollgate_core::{KeySource, TrustedIssuer};
 
 pub use self::alb::aws_alb;
 pub use self::auth0::auth0;
+pub use self::clerk::clerk;
+pub use self::cloudflare::{CLOUDFLARE_ACCESS_HEADER, cloudflare_access};
 pub use self::cognito::{cognito_access, cognito_id};
+pub use self::duende::duende;
 pub use self::entra::{dangerous_entra_any_tenant, entra, entra_id, entra_tenants, entra_v1};
-pub use self::google::google;
+pub use self::firebase::{firebase, firebase_session_cookie};
+pub use self::github::{github_actions, github_enterprise_actions};
+pub use self::google::{GOOGLE_IAP_HEADER, dangerous_google_any_account, google, google_iap};
 pub use self::id_token::{has_nonce, id_token};
 pub use self::keycloak::{keycloak, keycloak_id};
+pub use self::kubernetes::{kubernetes, kubernetes_service_accounts};
 pub use self::okta::okta;
+pub use self::spiffe::spiffe;
 pub use self::supabase::supabase;
+pub use self::zitadel::zitadel;
 
 use crate::oidc::Oidc;
+
+/// Returns the issuer with this name in it; an empty name makes an empty issuer, which `build`
+/// refuses.
+fn or_empty(name: &str, issuer: impl FnOnce(&str) -> String) -> String {
+    if name.is_empty() {
+        return String::new();
+    }
+    issuer(name)
+}
 
 /// One kind of token of one provider: its rules and the location of its keys.
 ///
@@ -130,8 +184,8 @@ impl Preset {
     /// ```
     /// use tollgate::oidc::presets;
     ///
-    /// let oidc = presets::google("web").discover();
-    /// assert!(format!("{oidc:?}").contains("https://accounts.google.com"));
+    /// let oidc = presets::okta("example.okta.com", "default", "api://default").discover();
+    /// assert!(format!("{oidc:?}").contains("https://example.okta.com/oauth2/default"));
     /// ```
     pub fn discover(&self) -> Oidc {
         self.location.clone()
@@ -144,7 +198,7 @@ impl Preset {
     /// use tollgate::oidc::presets;
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let preset = presets::google("web");
+    /// let preset = presets::okta("example.okta.com", "default", "api://default");
     /// let keys = preset.discover().lazy()?;
     /// let verifier = Verifier::builder().trust(preset.trust(keys)).build();
     /// assert!(verifier.is_ok());
@@ -162,7 +216,8 @@ impl Preset {
     /// use tollgate::Verifier;
     /// use tollgate::oidc::presets;
     ///
-    /// let error = Verifier::builder().trust(presets::google("web").rules()).build().unwrap_err();
+    /// let preset = presets::okta("example.okta.com", "default", "api://default");
+    /// let error = Verifier::builder().trust(preset.rules()).build().unwrap_err();
     /// assert_eq!(error.kind(), ConfigErrorKind::MissingKey);
     /// ```
     pub fn rules(self) -> TrustedIssuer {
