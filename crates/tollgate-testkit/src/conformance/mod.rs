@@ -40,6 +40,7 @@ mod mutations;
 mod outcome;
 mod places;
 mod policies;
+mod providers;
 mod renewal;
 mod revocation;
 mod rotation;
@@ -96,6 +97,7 @@ pub fn cases() -> Vec<Case> {
         ("header", header::cases()),
         ("claims", claims::cases()),
         ("deployments", deployments::cases()),
+        ("providers", providers::cases()),
         ("grants", grants::cases()),
         ("times", times::cases()),
         ("issuers", issuers::cases()),
