@@ -26,7 +26,7 @@ fn checks_stay_within_their_allocation_budgets() {
     malformed_tokens_are_refused_with_few_allocations();
     a_cached_token_does_not_allocate();
     the_middleware_allocates_once_for_a_new_token();
-    the_middleware_does_not_allocate_for_a_cached_token();
+    the_middleware_allocates_only_extensions_for_a_cached_token();
     extractors_without_a_layer_do_not_allocate_for_a_cached_token();
     a_refusal_allocates_only_its_response();
 }
@@ -80,8 +80,11 @@ fn a_cached_token_does_not_allocate() {
 const CLAIMS: f64 = 2.0;
 /// A new token, relative to a layer that inserts a value.
 const NEW: f64 = 1.0;
-/// The same with the layer around the router, relative to the bare route, including the strings.
-const AROUND: f64 = 4.0;
+/// The same with the layer around the router, relative to the bare route, including the strings and
+/// the extensions of the response.
+const AROUND: f64 = 7.0;
+/// The first extension of a response of `http` 1.x. The layer leaves the caller there.
+const RESPONSE: f64 = 3.0;
 /// A cached token, relative to a layer that inserts a value.
 const CACHED: f64 = 0.0;
 /// The same without a layer, relative to the bare route. On actix-web, one for the stored decision.
@@ -95,14 +98,14 @@ fn the_middleware_allocates_once_for_a_new_token() {
     let verifier = fixture.cold_verifier();
     for on in FRAMEWORKS {
         let claims = on.over(Endpoint::Inserting, Endpoint::Claims, &verifier, &fixture);
-        assert!(claims <= CLAIMS + NEW, "{on:?}: {claims}");
+        assert!(claims <= CLAIMS + NEW + on.response(), "{on:?}: {claims}");
     }
     let bare = Framework::Axum.cost(Endpoint::Bare, &verifier, &fixture);
     let around = Framework::AroundAxum.cost(Endpoint::Claims, &verifier, &fixture) - bare;
     assert!(around <= AROUND, "{around}");
 }
 
-fn the_middleware_does_not_allocate_for_a_cached_token() {
+fn the_middleware_allocates_only_extensions_for_a_cached_token() {
     for algorithm in [Algorithm::HS256, Algorithm::RS256] {
         let fixture = Fixture::new(algorithm);
         let verifier = fixture.verifier();
@@ -110,11 +113,12 @@ fn the_middleware_does_not_allocate_for_a_cached_token() {
             let over = |endpoint| on.over(Endpoint::Inserting, endpoint, &verifier, &fixture);
             let [layer, shared, principal] =
                 [Endpoint::Layer, Endpoint::Shared, Endpoint::Principal].map(over);
-            assert!(layer <= CACHED, "{on:?}, {algorithm}: {layer}");
-            assert!(shared <= CACHED, "{on:?}, {algorithm}: {shared}");
-            assert!(principal <= CACHED, "{on:?}, {algorithm}: {principal}");
+            let most = CACHED + on.response();
+            assert!(layer <= most, "{on:?}, {algorithm}: {layer}");
+            assert!(shared <= most, "{on:?}, {algorithm}: {shared}");
+            assert!(principal <= most, "{on:?}, {algorithm}: {principal}");
             let claims = over(Endpoint::Claims);
-            assert!(claims <= CLAIMS + CACHED, "{on:?}, {algorithm}: {claims}");
+            assert!(claims <= CLAIMS + most, "{on:?}, {algorithm}: {claims}");
         }
     }
 }
@@ -171,6 +175,14 @@ impl Framework {
             Self::AroundAxum => axum::ask_around(endpoint, verifier, [token]).unwrap(),
             Self::Actix => actix::ask(endpoint, verifier, [token]),
             Self::Tower => tower::ask(endpoint, verifier, [token]).unwrap(),
+        }
+    }
+
+    /// The cost of the caller in the response. On actix-web the caller stays in the request.
+    const fn response(self) -> f64 {
+        match self {
+            Self::Axum | Self::AroundAxum | Self::Tower => RESPONSE,
+            Self::Actix => 0.0,
         }
     }
 

@@ -20,6 +20,7 @@ fn conforms(subject: &mut impl Subject) {
                 headers,
                 body,
                 rejection,
+                ..
             } = Core.send(case, request);
             let expect = vec![Expect {
                 status,

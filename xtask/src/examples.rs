@@ -24,7 +24,7 @@ const TESTING: [&str; 3] = [
 
 /// The crates that visible lines may import beside the facade: the frameworks, and the crates that
 /// their users have anyway.
-const IMPORTS: [&str; 18] = [
+const IMPORTS: [&str; 19] = [
     "actix_web",
     "arc_swap",
     "axum",
@@ -41,6 +41,7 @@ const IMPORTS: [&str; 18] = [
     "tokio",
     "tonic",
     "tower",
+    "tower_http",
     "tracing",
     FACADE,
 ];

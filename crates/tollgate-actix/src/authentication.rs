@@ -1,6 +1,6 @@
 //! Access to the authentication of a request.
 
-use actix_web::dev::ServiceRequest;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::{HttpMessage, HttpRequest};
 use tollgate_core::{Authentication, Principal};
 
@@ -97,6 +97,7 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for super::HttpRequest {}
     impl Sealed for super::ServiceRequest {}
+    impl<B> Sealed for super::ServiceResponse<B> {}
 }
 
 impl AuthenticationExt for HttpRequest {
@@ -119,5 +120,19 @@ impl AuthenticationExt for ServiceRequest {
 
     fn principal(&self) -> Option<Principal> {
         self.request().principal()
+    }
+}
+
+/// For middleware around [`JwtAuth`](crate::JwtAuth), such as an access log: the decision on the
+/// request. A caller whom the policy of the gate refused is in the response alone, because no
+/// extractor may accept that caller.
+impl<B> AuthenticationExt for ServiceResponse<B> {
+    fn authentication(&self) -> Option<Authentication> {
+        let refused = self.response().extensions().get().cloned();
+        refused.or_else(|| self.request().authentication())
+    }
+
+    fn principal(&self) -> Option<Principal> {
+        self.authentication()?.principal().cloned()
     }
 }

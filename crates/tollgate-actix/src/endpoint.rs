@@ -123,7 +123,7 @@ async fn read(content: &mut Content, limit: usize) -> Result<Vec<u8>, UnreadCont
 
 /// Returns the request without its content.
 fn head(request: &HttpRequest) -> EndpointRequest {
-    let view = View(request.head());
+    let view = View(request);
     let mut head = EndpointRequest::new(view.method(), below(request));
     head.query = view.query().map(str::to_owned);
     head.authority = view.authority().map(str::to_owned);

@@ -9,7 +9,8 @@ use actix_web::HttpMessage;
 use actix_web::body::EitherBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use pin_project_lite::pin_project;
-use tollgate_core::__private::actix::keep;
+use tollgate_core::__private::actix::{View, keep};
+use tollgate_core::__private::refusing;
 use tollgate_core::{Authentication, BoxFuture, HeaderEdits, Policy, Refusal, Step};
 
 use crate::renewal;
@@ -130,9 +131,10 @@ where
 {
     let permitted = decided.and_then(|authentication| match duty {
         Duty::Authenticate => Ok(authentication),
-        Duty::Authorise(policy) => authentication
-            .require_unless_preflight(policy)
-            .map(|()| authentication),
+        Duty::Authorise(policy) => refusing(&View(request.request()), || {
+            authentication.require_unless_preflight(policy)?;
+            Ok(authentication)
+        }),
     });
     match permitted {
         Ok(authentication) => {

@@ -38,6 +38,7 @@ mod algorithm;
 mod claim_path;
 mod clock;
 mod config;
+mod decisions;
 mod extract;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -100,6 +101,6 @@ pub mod __private {
     #[cfg(feature = "http")]
     pub use crate::extract::{head, response};
     pub use crate::gate::endpoint::UnreadContent;
-    pub use crate::gate::{Authentication, FromAuthentication, Refusal};
+    pub use crate::gate::{Authentication, FromAuthentication, Refusal, refusing};
     pub use serde::de::DeserializeOwned;
 }

@@ -1,9 +1,10 @@
 //! Access to the authentication of a request.
 
-use http::{Extensions, Request, request::Parts};
+use http::{Extensions, Request, Response, request::Parts};
 use tollgate_core::{Authentication, Principal};
 
-/// An extension trait that reads the result of [`JwtAuth`](crate::JwtAuth) from a request.
+/// An extension trait that reads the result of [`JwtAuth`](crate::JwtAuth) from a request, or, in a
+/// layer outside of it, from the response.
 ///
 /// ```
 /// use http::Request;
@@ -24,7 +25,8 @@ use tollgate_core::{Authentication, Principal};
 /// # Ok(()) }
 /// ```
 pub trait AuthenticationExt: sealed::Sealed {
-    /// The decision of the innermost layer. `None` when the request has not passed a layer.
+    /// The decision of the innermost layer. `None` when the request has not passed a layer, and in
+    /// the response to a request that no layer admitted, unless a policy refused its caller.
     ///
     /// ```
     /// # use tollgate::{Gate, Key, SigningKey, Verifier};
@@ -70,6 +72,7 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Extensions {}
     impl<B> Sealed for super::Request<B> {}
+    impl<B> Sealed for super::Response<B> {}
     impl Sealed for super::Parts {}
 }
 
@@ -80,6 +83,12 @@ impl AuthenticationExt for Extensions {
 }
 
 impl<B> AuthenticationExt for Request<B> {
+    fn authentication(&self) -> Option<&Authentication> {
+        self.extensions().authentication()
+    }
+}
+
+impl<B> AuthenticationExt for Response<B> {
     fn authentication(&self) -> Option<&Authentication> {
         self.extensions().authentication()
     }

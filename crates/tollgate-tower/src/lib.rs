@@ -7,7 +7,8 @@
 //! claims.
 //!
 //! A refused request gets the response of the gate. The [`Rejection`](tollgate_core::Rejection) is
-//! in the extensions of the response, for outer layers such as metrics.
+//! in the extensions of the response, for outer layers such as metrics. The response to every other
+//! request has the [`Authentication`](tollgate_core::Authentication) there, for an access log.
 //!
 //! ```
 //! use http::{Request, Response};

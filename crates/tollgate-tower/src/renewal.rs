@@ -9,7 +9,7 @@ pub(crate) fn of<B>(
     authentication: &Authentication,
     response: &Response<B>,
 ) -> Option<BoxFuture<HeaderEdits>> {
-    if response.extensions().get::<SkipRenewal>().is_some() {
+    if !authentication.renewal_due() || response.extensions().get::<SkipRenewal>().is_some() {
         return None;
     }
     let cookies = response.headers().get_all(SET_COOKIE);

@@ -13,6 +13,7 @@
 //! | [`revocation`] | revoked tokens, and outages of the store |
 //! | [`stores`] | storage for sessions, and the guarantees of each store |
 //! | [`token_cache`] | the cache of verified tokens |
+//! | [`observability`] | access logs, spans, log events and metrics |
 //! | [`testing`] | tokens, clocks and stores for tests |
 //!
 //! The pages are those of `docs/guide` in the repository. This module exists only in the
@@ -50,6 +51,9 @@ macro_rules! pages {
         #[doc = "[cookies.md]: crate::guide::cookies"]
         #[doc = "[forward-auth.md]: crate::guide::forward_auth"]
         #[doc = "[identity-providers.md]: crate::guide::identity_providers"]
+        #[doc = "[observability.md]: crate::guide::observability"]
+        #[doc = "[observability.md#log-events]: crate::guide::observability#log-events"]
+        #[doc = "[observability.md#metrics]: crate::guide::observability#metrics"]
         #[doc = "[revocation.md]: crate::guide::revocation"]
         #[doc = "[sessions.md]: crate::guide::sessions"]
         #[doc = "[sessions.md#rules-for-clients]: crate::guide::sessions#rules-for-clients"]
@@ -71,6 +75,7 @@ pages! {
     forward_auth: "forward-auth.md",
     identity_providers: "identity-providers.md",
     keys: "keys.md",
+    observability: "observability.md",
     policies: "policies.md",
     revocation: "revocation.md",
     sessions: "sessions.md",

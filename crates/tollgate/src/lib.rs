@@ -226,7 +226,7 @@
 //! | `session` | the module `tollgate::session`: login, refresh, renewal, revocation, logout |
 //! | `oidc` | the module `tollgate::oidc`: remote JWK Sets, `OpenID` Connect discovery, a client |
 //! | `oidc-own-client` | the same without the client, for a client of your own |
-//! | `metrics` | counters and gauges of remote keys and revocations |
+//! | `metrics` | counters and gauges of decisions, remote keys and revocations |
 //! | `redb`, `redis`, `postgres` | the modules of `tollgate::stores`: persistent sessions |
 //! | `jsonwebtoken` | conversions from and to the key types of `jsonwebtoken`, without backends |
 //! | `full` | all features of this table |

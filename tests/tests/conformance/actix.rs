@@ -8,7 +8,7 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::rt::{System, SystemRunner};
 use actix_web::{App, Error, HttpResponse, Route, test, web};
-use tollgate_actix::{JwtAuth, require};
+use tollgate_actix::{AuthenticationExt as _, JwtAuth, require};
 use tollgate_core::{Jwt, Optional, Principal, Rejection, Scoped, SkipRenewal};
 use tollgate_testkit::conformance::{
     Buyer, Case, Handler, OrdersRead, Reply, Request, Response, Shopper, Subject, echo,
@@ -127,6 +127,9 @@ where
     }
     let response = test::call_service(&app, built.to_request()).await;
     let rejection = response.response().extensions().get().map(Rejection::kind);
+    let seen_outside = response
+        .authentication()
+        .map(|caller| echo(caller.principal()));
     let status = response.status().as_u16();
     let headers: Vec<_> = response
         .headers()
@@ -138,6 +141,7 @@ where
         .unwrap_or_else(|_| panic!("a body that cannot be read"));
     Response {
         rejection,
+        seen_outside,
         ..Response::new(status, headers, body)
     }
 }

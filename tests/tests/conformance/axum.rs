@@ -84,6 +84,10 @@ impl Subject for Ungated {
         let app = Router::new().route("/resource", route).with_state(gate);
         call(&self.0, app, request)
     }
+
+    fn has_layer(&self) -> bool {
+        false
+    }
 }
 
 fn call(runtime: &Runtime, app: Router, request: &Request) -> Response {

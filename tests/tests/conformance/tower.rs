@@ -46,6 +46,10 @@ where
         .to_bytes();
     Response {
         rejection: parts.extensions.get().map(Rejection::kind),
+        seen_outside: parts
+            .extensions
+            .authentication()
+            .map(|caller| echo(caller.principal())),
         ..Response::new(parts.status.as_u16(), parts.headers.iter(), body)
     }
 }

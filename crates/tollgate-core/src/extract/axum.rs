@@ -8,7 +8,7 @@ pub use http::request::Parts;
 
 use super::head::RequestHead;
 use super::{Gated, response};
-use crate::gate::{Authentication, FromAuthentication, Gate, Refusal};
+use crate::gate::{Authentication, FromAuthentication, Gate, Refusal, refusing};
 use crate::step::Step;
 
 /// Extracts a value from the decision in the extensions.
@@ -18,8 +18,10 @@ use crate::step::Step;
 /// # Errors
 /// A [`Refusal`] without a layer, or if `T` refuses the request.
 pub fn extract<T: FromAuthentication>(parts: &Parts) -> Result<T, Refusal> {
-    let known = parts.extensions.get::<Authentication>();
-    T::from_authentication(known.ok_or_else(Refusal::missing_layer)?)
+    refusing(&RequestHead::from(parts), || {
+        let known = parts.extensions.get::<Authentication>();
+        T::from_authentication(known.ok_or_else(Refusal::missing_layer)?)
+    })
 }
 
 /// The answer of the gate, with the [`Rejection`](crate::Rejection) in the response's extensions.
@@ -44,7 +46,8 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         let gate = Gate::from_ref(state);
         if let Some(known) = known(parts, &gate) {
-            return Ok(Self(E::from_authentication(known)?));
+            let from = || E::from_authentication(known);
+            return refusing(&RequestHead::from(&*parts), from).map(Self);
         }
         let authentication = match gate.begin_owned(&RequestHead::from(&*parts)) {
             Step::Ready(decided) => decided?,
@@ -54,7 +57,10 @@ where
                 decided
             }
         };
-        Ok(Self(E::from_owned(authentication)?))
+        refusing(&RequestHead::from(&*parts), || {
+            E::from_owned(authentication)
+        })
+        .map(Self)
     }
 }
 

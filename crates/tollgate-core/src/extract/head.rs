@@ -1,5 +1,7 @@
 //! A request of the `http` crate 1.x, as the gate reads it.
 
+#[cfg(feature = "axum")]
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, request::Parts};
@@ -88,5 +90,12 @@ impl RequestView for RequestHead<'_> {
     fn remote_address(&self) -> Option<IpAddr> {
         let peer = self.extensions.get::<PeerAddress>();
         peer.map(|PeerAddress(address)| *address)
+    }
+
+    /// The `MatchedPath` of axum, which layers inside of the router find.
+    #[cfg(feature = "axum")]
+    fn route(&self) -> Option<Cow<'_, str>> {
+        let matched = self.extensions.get::<axum::extract::MatchedPath>();
+        matched.map(|matched| matched.as_str().into())
     }
 }

@@ -10,7 +10,8 @@ use super::head::known;
 use crate::gate::Refusal;
 use crate::rejection::answer::Answer;
 
-/// Converts a refusal to a response, with the [`Rejection`](crate::Rejection) in its extensions.
+/// Converts a refusal to a response. The [`Rejection`](crate::Rejection) is in its extensions, and the
+/// [`Authentication`](crate::Authentication) of a caller whom a policy refused.
 ///
 /// A field that HTTP does not allow is omitted, and an invalid status code becomes 500: only a hook
 /// can have set either. See [`Answer::set`].
@@ -29,10 +30,14 @@ pub fn into_response<B: From<Vec<u8>>>(refusal: Refusal) -> Response<B> {
 }
 
 #[doc(hidden)]
-pub fn of_refusal<B>(refusal: Refusal, body: impl FnOnce(Vec<u8>) -> B) -> Response<B> {
+pub fn of_refusal<B>(mut refusal: Refusal, body: impl FnOnce(Vec<u8>) -> B) -> Response<B> {
+    let caller = refusal.take_authentication();
     let (rejection, answer) = refusal.into_parts();
     let mut response = of_answer(answer, body);
     response.extensions_mut().insert(rejection);
+    if let Some(caller) = caller {
+        response.extensions_mut().insert(caller);
+    }
     response
 }
 

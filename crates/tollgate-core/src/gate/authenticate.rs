@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::{Gate, authentication, binding, csrf, revocation, source};
 use crate::gate::csrf::CsrfToken;
 use crate::gate::revocation::Current;
+use crate::http::SourceKind;
 use crate::http::request::{self, Protocol, RequestView};
 use crate::rejection::{Rejection, RejectionKind};
 use crate::step::Step;
@@ -18,6 +19,13 @@ pub(super) struct Admitted {
     pub(super) renewal_due: bool,
 }
 
+/// The outcome for a request whose credential was accepted.
+pub(super) enum Decided {
+    Admitted(Admitted),
+    /// The policy of the gate refuses the caller.
+    Forbidden(Box<(Admitted, Rejection)>),
+}
+
 /// A refusal at once, or the outcome of a stage that may wait.
 type Stage<T> = Result<Step<Result<T, Rejection>>, Rejection>;
 
@@ -25,10 +33,10 @@ type Stage<T> = Result<Step<Result<T, Rejection>>, Rejection>;
 ///
 /// Two stages may wait: the verifier for a key, and the revocation check for a store. The stages
 /// after them read the request from [`Rest`], which is copied only when one of the two waits.
-pub(super) fn authenticate(gate: &Gate, request: &impl RequestView) -> Stage<Admitted> {
+pub(super) fn authenticate(gate: &Gate, request: &impl RequestView) -> Stage<Decided> {
     let settings = &*gate.0;
     if settings.pass_preflight && request::is_preflight(request) {
-        return Ok(Step::Ready(Ok(Admitted::preflight())));
+        return Ok(Step::Ready(Ok(Decided::Admitted(Admitted::preflight()))));
     }
     let found = source::find(
         &settings.sources,
@@ -39,7 +47,9 @@ pub(super) fn authenticate(gate: &Gate, request: &impl RequestView) -> Stage<Adm
     let Some(credential) = found else {
         return anonymous(settings.optional);
     };
-    let credential = csrf::check_origin(credential, request, &settings.origins)?;
+    let source = credential.source;
+    let credential = csrf::check_origin(credential, request, &settings.origins)
+        .map_err(|rejection| rejection.with_source(source))?;
     let rest = Rest::read(gate, request, &credential);
     let verified = settings
         .verifier
@@ -53,16 +63,27 @@ pub(super) fn authenticate(gate: &Gate, request: &impl RequestView) -> Stage<Adm
         ))
     });
     Ok(rest.after(current, |rest, principal| {
-        if let Some(policy) = &rest.gate.0.policy {
-            authentication::authorise(policy, &principal)?;
-        }
-        Ok(Step::Ready(Ok(rest.admit(principal))))
+        let policy = rest.gate.0.policy.as_ref();
+        let refused =
+            policy.and_then(|policy| authentication::authorise(policy, &principal).err());
+        Ok(Step::Ready(Ok(match refused {
+            None => Decided::Admitted(rest.admit(principal)),
+            Some(rejection) => Decided::Forbidden(Box::new((
+                Admitted {
+                    principal: Some(principal.into_principal()),
+                    preflight: false,
+                    renewal_due: false,
+                },
+                rejection,
+            ))),
+        })))
     }))
 }
 
 /// Everything that the stages after the verifier need of the gate and the request.
 struct Rest<'r> {
     gate: Cow<'r, Gate>,
+    source: SourceKind,
     csrf_token: CsrfToken<'r>,
     /// Method and path, if the token of the request may be renewed.
     renewable: Option<(Cow<'r, str>, Cow<'r, str>)>,
@@ -79,6 +100,7 @@ impl<'r> Rest<'r> {
         let renews = gate.0.renewal.is_some() && Protocol::of(request) == Protocol::Http;
         Self {
             gate: Cow::Borrowed(gate),
+            source: credential.source(),
             csrf_token: if gate.0.csrf_token {
                 CsrfToken::read(credential, request)
             } else {
@@ -95,12 +117,20 @@ impl<'r> Rest<'r> {
         stage: Step<Result<T, Rejection>>,
         next: impl FnOnce(&Rest<'_>, T) -> Stage<U> + Send + 'static,
     ) -> Step<Result<U, Rejection>> {
+        let source = self.source;
         match stage {
-            Step::Ready(Ok(outcome)) => next(self, outcome).unwrap_or_else(Step::from),
-            Step::Ready(Err(rejection)) => Step::Ready(Err(rejection)),
+            Step::Ready(Ok(outcome)) => {
+                next(self, outcome).unwrap_or_else(|rejection| rejection.with_source(source).into())
+            }
+            Step::Ready(Err(rejection)) => rejection.with_source(source).into(),
             Step::Pending(outcome) => {
                 let rest = self.to_owned();
-                Step::pending(async move { next(&rest, outcome.await?)?.await })
+                Step::pending(async move {
+                    let outcome = async { next(&rest, outcome.await?)?.await };
+                    outcome
+                        .await
+                        .map_err(|rejection| rejection.with_source(source))
+                })
             }
         }
     }
@@ -111,6 +141,7 @@ impl<'r> Rest<'r> {
         let renewable = self.renewable.as_ref();
         Rest {
             gate: Cow::Owned((*self.gate).clone()),
+            source: self.source,
             csrf_token: self.csrf_token.to_owned(),
             renewable: renewable.map(|(method, path)| (owned(method), owned(path))),
         }
@@ -139,15 +170,15 @@ impl Admitted {
     }
 }
 
-fn anonymous(optional: bool) -> Stage<Admitted> {
+fn anonymous(optional: bool) -> Stage<Decided> {
     if !optional {
         return Err(missing_credential());
     }
-    Ok(Step::Ready(Ok(Admitted {
+    Ok(Step::Ready(Ok(Decided::Admitted(Admitted {
         principal: None,
         preflight: false,
         renewal_due: false,
-    })))
+    }))))
 }
 
 pub(super) fn missing_credential() -> Rejection {

@@ -6,12 +6,14 @@ use std::fmt;
 use serde_json::Value;
 
 use super::claims::Claims;
+use super::refusal::Facts as RequestFacts;
 use super::{Gate, Refusal};
+use crate::decisions;
 use crate::gate::authenticate::{Admitted, missing_credential};
 use crate::http::HeaderEdits;
 use crate::http::request::Protocol;
 use crate::policy::{self, ClaimPath, Facts, Policy, UnreadableClaim};
-use crate::rejection::{Rejection, RejectionKind, Start};
+use crate::rejection::{Rejection, RejectionKind, Start, printable};
 use crate::step::BoxFuture;
 use crate::verifier::principal::Principal;
 
@@ -211,8 +213,7 @@ impl Authentication {
         T::from_principal(principal).map_err(|rejection| self.refuse(rejection))
     }
 
-    /// Returns `true` if the response may carry a renewed token. An adapter keeps a clone for
-    /// [`renewal`](Self::renewal) only in this case.
+    /// Returns `true` if the response may carry a renewed token; see [`renewal`](Self::renewal).
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -294,7 +295,79 @@ impl Authentication {
     /// # Ok(()) }
     /// ```
     pub fn refuse(&self, rejection: Rejection) -> Refusal {
-        self.gate.refuse(rejection, self.protocol)
+        self.refusal(rejection)
+            .logged_or_deferred(&RequestFacts::default)
+    }
+
+    /// Creates a refusal whose event is not emitted yet.
+    #[cold]
+    pub(super) fn refusal(&self, mut rejection: Rejection) -> Refusal {
+        if let Some(principal) = self.principal() {
+            rejection = rejection.with_issuer(principal.issuer_label());
+            if let Some(source) = principal.source() {
+                rejection = rejection.with_source(source);
+            }
+        }
+        let refusal = self.gate.refusal(rejection, self.protocol);
+        refusal.of_caller(self.clone())
+    }
+
+    pub(super) const fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Counts an admission and records its caller, if either is configured.
+    #[inline]
+    pub(super) fn note_admission(&self) {
+        match self.principal() {
+            Some(principal) => principal.count_accepted(),
+            None => decisions::count_anonymous(self.admitted.preflight),
+        }
+        self.record_if_configured();
+    }
+
+    #[inline]
+    pub(super) fn record_if_configured(&self) {
+        if self.gate.0.record_in_span {
+            self.record_in(&tracing::Span::current());
+        }
+    }
+
+    /// Records the caller in a span of `tracing`: the subject in the field `enduser.id`, as in the
+    /// semantic conventions of OpenTelemetry, and the `iss` claim in `issuer`.
+    ///
+    /// A field that the span does not declare is ignored, and an anonymous request records nothing.
+    /// A value has at most 256 characters, with an escape for each that is not printable.
+    /// [`GateBuilder::record_in_span`](crate::GateBuilder::record_in_span) calls this for each
+    /// request.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, token, verifier};
+    /// # use tollgate::Gate;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let gate = Gate::from(verifier());
+    /// # let request = Request::new("GET").with("authorization", format!("Bearer {}", token("")));
+    /// let span = tracing::info_span!("job", enduser.id = tracing::field::Empty);
+    /// gate.decide(&request)?.record_in(&span);
+    /// # Ok(()) }
+    /// ```
+    #[cold]
+    pub fn record_in(&self, span: &tracing::Span) {
+        const MOST: usize = 256;
+        let Some(principal) = self.principal() else {
+            return;
+        };
+        for (field, value) in [
+            ("enduser.id", principal.subject()),
+            ("issuer", principal.issuer()),
+        ] {
+            if let Some(value) = value
+                && span.has_field(field)
+            {
+                span.record(field, &*printable(value, MOST));
+            }
+        }
     }
 }
 

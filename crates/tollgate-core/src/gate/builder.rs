@@ -47,6 +47,7 @@ impl GateBuilder {
             optional: false,
             pass_preflight: false,
             grpc_answers: false,
+            record_in_span: false,
             forward_auth: None,
             challenge: answer::opening("api"),
             origins: Origins {
@@ -243,6 +244,35 @@ impl GateBuilder {
     #[must_use]
     pub const fn grpc_answers(mut self) -> Self {
         self.0.grpc_answers = true;
+        self
+    }
+
+    /// Records the caller in the current span of `tracing`: the subject in the field `enduser.id`,
+    /// and the issuer in `issuer`. Off by default, because a subject is personal data.
+    ///
+    /// A span has only the fields that it declares, with a value or with `field::Empty`; others are
+    /// ignored. The guide shows a span for each framework. Callers whom a policy refuses are
+    /// recorded too, anonymous requests are not. For the values, see
+    /// [`Authentication::record_in`](crate::Authentication::record_in).
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, token, verifier};
+    /// # use tollgate::Gate;
+    /// use tracing::field::Empty;
+    /// use tracing::info_span;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let gate = Gate::builder(verifier()).record_in_span().build()?;
+    /// let request = Request::new("GET").with("authorization", format!("Bearer {}", token("")));
+    /// let span = info_span!("request", enduser.id = Empty, issuer = Empty);
+    /// let authentication = span.in_scope(|| gate.decide(&request))?; // records `u-7`
+    /// # assert!(authentication.principal().is_some());
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub const fn record_in_span(mut self) -> Self {
+        self.0.record_in_span = true;
         self
     }
 

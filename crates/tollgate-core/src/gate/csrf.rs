@@ -129,14 +129,15 @@ pub(super) fn check_token(
     let CsrfToken::Needed(sent) = token else {
         return Ok(TokenProven(principal));
     };
+    let refuse = |detail| Err(refused(detail).with_issuer(principal.issuer_label()));
     let claim = principal.csrf_token().filter(|claim| !claim.is_empty());
     let Some(claim) = claim else {
-        return Err(refused("the token of a cookie has no `csrf` claim"));
+        return refuse("the token of a cookie has no `csrf` claim");
     };
     match sent {
         Some(sent) if verify_slices_are_equal(sent, claim.as_bytes()).is_ok() => {}
-        Some(_) => return Err(refused("`X-CSRF-Token` is not the token's `csrf` claim")),
-        None => return Err(refused("there is no `X-CSRF-Token`")),
+        Some(_) => return refuse("`X-CSRF-Token` is not the token's `csrf` claim"),
+        None => return refuse("there is no `X-CSRF-Token`"),
     }
     drop(claim);
     Ok(TokenProven(principal))

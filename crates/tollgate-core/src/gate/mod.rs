@@ -21,9 +21,10 @@ pub use authentication::{Authentication, FromAuthentication};
 pub use builder::GateBuilder;
 pub use claims::Claims;
 pub use forward_auth::ForwardAuth;
-pub use refusal::Refusal;
+pub use refusal::{Refusal, refusing};
 
-use self::authenticate::{Admitted, authenticate};
+use self::authenticate::{Decided, authenticate};
+use self::refusal::Facts;
 use self::renewal::Renewal;
 use self::revocation::RevocationCheck;
 use self::source::Source;
@@ -88,6 +89,7 @@ struct Inner {
     optional: bool,
     pass_preflight: bool,
     grpc_answers: bool,
+    record_in_span: bool,
     forward_auth: Option<ForwardAuth>,
     /// The start of every challenge, with the realm.
     challenge: String,
@@ -145,7 +147,7 @@ impl Gate {
             let detail =
                 "a store or a key source has to be asked, and `decide` cannot wait: use `begin`";
             let rejection = Rejection::unavailable(Duration::from_secs(1), detail);
-            Err(self.refuse(rejection, self.protocol(request)))
+            Err(self.refuse(rejection, self.protocol(request), &|| self.facts(request)))
         })
     }
 
@@ -196,10 +198,15 @@ impl Gate {
                 .and_then(|original| authenticate(&gate, &original)),
         };
         match admitted.unwrap_or_else(Step::from) {
-            Step::Ready(outcome) => Step::Ready(Self::conclude(gate, protocol, outcome)),
+            Step::Ready(outcome) => Step::Ready(Self::conclude(gate, protocol, outcome, |gate| {
+                gate.facts(request)
+            })),
             Step::Pending(outcome) => {
+                let facts = Facts::before_a_wait(|| gate.facts(request));
                 let gate = Cow::Owned(gate.into_owned());
-                Step::pending(async move { Self::conclude(gate, protocol, outcome.await) })
+                Step::pending(async move {
+                    Self::conclude(gate, protocol, outcome.await, |_| facts.clone())
+                })
             }
         }
     }
@@ -208,12 +215,33 @@ impl Gate {
     fn conclude(
         gate: Cow<'_, Self>,
         protocol: Protocol,
-        outcome: Result<Admitted, Rejection>,
+        outcome: Result<Decided, Rejection>,
+        facts: impl Fn(&Self) -> Facts,
     ) -> Result<Authentication, Refusal> {
         match outcome {
-            Ok(admitted) => Ok(Authentication::new(gate.into_owned(), protocol, admitted)),
-            Err(rejection) => Err(gate.refuse(rejection, protocol)),
+            Ok(Decided::Admitted(admitted)) => {
+                let authentication = Authentication::new(gate.into_owned(), protocol, admitted);
+                authentication.note_admission();
+                Ok(authentication)
+            }
+            Ok(Decided::Forbidden(forbidden)) => {
+                let (admitted, rejection) = *forbidden;
+                let authentication = Authentication::new(gate.into_owned(), protocol, admitted);
+                authentication.record_if_configured();
+                let gate = authentication.gate();
+                Err(authentication.refusal(rejection).logged(&|| facts(gate)))
+            }
+            Err(rejection) => Err(gate.refuse(rejection, protocol, &|| facts(&gate))),
         }
+    }
+
+    /// The facts of a request for the event of its refusal. With [`ForwardAuth`], those of the
+    /// original request, if it is known.
+    #[cold]
+    fn facts(&self, request: &impl RequestView) -> Facts {
+        let original = self.0.forward_auth.as_ref();
+        let original = original.and_then(|forward| forward.original(request).ok());
+        original.map_or_else(|| Facts::of(request), |original| Facts::of(&original))
     }
 
     /// Refuses a request without the proof of origin that a cookie needs on an unsafe method. The
@@ -248,7 +276,9 @@ impl Gate {
                 .original(request)
                 .and_then(|original| csrf::prove_origin(&original, &self.0.origins)),
         };
-        proven.map_err(|rejection| self.refuse(rejection, self.protocol(request)))
+        proven.map_err(|rejection| {
+            self.refuse(rejection, self.protocol(request), &|| self.facts(request))
+        })
     }
 
     /// The verifier of the gate.
@@ -295,7 +325,17 @@ impl Gate {
             .map(|renewal| renewal.renew(principal))
     }
 
-    fn refuse(&self, rejection: Rejection, protocol: Protocol) -> Refusal {
+    fn refuse(
+        &self,
+        rejection: Rejection,
+        protocol: Protocol,
+        facts: &dyn Fn() -> Facts,
+    ) -> Refusal {
+        self.refusal(rejection, protocol).logged(facts)
+    }
+
+    /// Creates a refusal whose event is not emitted yet.
+    fn refusal(&self, rejection: Rejection, protocol: Protocol) -> Refusal {
         let mut answer = answer::of(&rejection, &self.0.challenge, protocol);
         if let Some(hook) = &self.0.hook {
             hook(&rejection, &mut answer);
@@ -304,7 +344,7 @@ impl Gate {
         if self.0.forward_auth.is_some() && answer.status < 300 {
             answer.status = rejection.status();
         }
-        Refusal::logged(rejection, answer)
+        Refusal::new(rejection, answer)
     }
 }
 
@@ -328,6 +368,7 @@ impl fmt::Debug for Gate {
             .field("plain_http", &gate.origins.plain_http)
             .field("grpc_answers", &gate.grpc_answers)
             .field("forward_auth", &gate.forward_auth)
+            .field("record_in_span", &gate.record_in_span)
             .field("csrf_token", &gate.csrf_token)
             .field("revocation", &gate.revocation.is_some())
             .field("policy", &gate.policy)

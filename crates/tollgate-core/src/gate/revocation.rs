@@ -107,7 +107,7 @@ pub(super) fn check(
         return Step::Ready(Ok(Current(principal)));
     };
     if let Err(rejection) = principal.verified().check_ids() {
-        return Step::Ready(Err(rejection));
+        return Step::Ready(Err(rejection.with_issuer(principal.issuer_label())));
     }
     match check.check(&principal) {
         Step::Ready(standing) => Step::Ready(current(principal, standing)),
@@ -119,15 +119,16 @@ fn current(
     principal: Principal,
     standing: Result<Standing, Unavailable>,
 ) -> Result<Current, Rejection> {
-    match standing {
-        Ok(Standing::Good) => Ok(Current(principal)),
+    let rejection = match standing {
+        Ok(Standing::Good) => return Ok(Current(principal)),
         Ok(Standing::Revoked) => {
             let detail = "the token verifies and was revoked";
-            Err(Rejection::new(RejectionKind::Revoked, detail))
+            Rejection::new(RejectionKind::Revoked, detail)
         }
         Err(down) => {
             let detail = "the revocation check has no answer";
-            Err(Rejection::unavailable(down.retry_after(), detail))
+            Rejection::unavailable(down.retry_after(), detail)
         }
-    }
+    };
+    Err(rejection.with_issuer(principal.issuer_label()))
 }

@@ -1,6 +1,7 @@
 //! The view of a request: borrowed, so that no version of the `http` crate is part of the
 //! interface.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 /// A view of the parts of an HTTP request that a gate reads. An adapter implements it over its
@@ -108,6 +109,12 @@ pub trait RequestView {
     /// The address of the peer of the connection, where the view knows it. Never taken from a
     /// header field.
     fn remote_address(&self) -> Option<IpAddr> {
+        None
+    }
+
+    /// The pattern of the route that serves the request, such as `/orders/{id}`, where the view
+    /// knows it. Only the event of a refusal names it, and only an event that is enabled asks.
+    fn route(&self) -> Option<Cow<'_, str>> {
         None
     }
 }

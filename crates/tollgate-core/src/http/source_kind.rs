@@ -38,19 +38,23 @@ impl SourceKind {
     pub const fn is_ambient(self) -> bool {
         matches!(self, Self::Cookie | Self::ProxyHeader)
     }
-}
 
-/// The name in logs: `bearer`, `cookie`, `websocket_protocol`, `header`, `proxy_header`,
-/// `query`.
-impl fmt::Display for SourceKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
             Self::Bearer => "bearer",
             Self::Cookie => "cookie",
             Self::WebSocketProtocol => "websocket_protocol",
             Self::Header => "header",
             Self::ProxyHeader => "proxy_header",
             Self::Query => "query",
-        })
+        }
+    }
+}
+
+/// The name in logs and metrics: `bearer`, `cookie`, `websocket_protocol`, `header`, `proxy_header`,
+/// `query`.
+impl fmt::Display for SourceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }

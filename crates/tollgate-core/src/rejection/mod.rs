@@ -8,6 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::http::SourceKind;
+
 /// The kind of a [`Rejection`].
 ///
 /// ```
@@ -133,6 +135,10 @@ pub struct Rejection {
     scope: Option<Box<str>>,
     /// The time after which to retry, or the maximum age of a login, depending on the kind.
     time: Option<Duration>,
+    /// The source of the credential, if one was found.
+    source: Option<SourceKind>,
+    /// The label of the issuer by whose rules the token was checked.
+    issuer: Option<Arc<str>>,
 }
 
 impl Rejection {
@@ -142,6 +148,8 @@ impl Rejection {
             detail: Detail::Text(detail.into()),
             scope: None,
             time: None,
+            source: None,
+            issuer: None,
         }
     }
 
@@ -170,6 +178,8 @@ impl Rejection {
             detail: Detail::Time { name, at, now },
             scope: None,
             time: None,
+            source: None,
+            issuer: None,
         }
     }
 
@@ -184,6 +194,8 @@ impl Rejection {
             },
             scope: None,
             time: None,
+            source: None,
+            issuer: None,
         }
     }
 
@@ -197,6 +209,8 @@ impl Rejection {
             },
             scope: None,
             time: None,
+            source: None,
+            issuer: None,
         }
     }
 
@@ -308,6 +322,30 @@ impl Rejection {
             RejectionKind::AuthenticationTooOld => self.time,
             _ => None,
         }
+    }
+
+    /// Records the source of the credential.
+    #[cold]
+    pub(crate) const fn with_source(mut self, source: SourceKind) -> Self {
+        self.source = Some(source);
+        self
+    }
+
+    /// Records the issuer by whose rules the token was checked, unless the token is of another.
+    #[cold]
+    pub(crate) fn with_issuer(mut self, label: &Arc<str>) -> Self {
+        if self.kind != RejectionKind::UntrustedIssuer {
+            self.issuer = Some(Arc::clone(label));
+        }
+        self
+    }
+
+    pub(crate) const fn source(&self) -> Option<SourceKind> {
+        self.source
+    }
+
+    pub(crate) const fn issuer(&self) -> Option<&Arc<str>> {
+        self.issuer.as_ref()
     }
 
     pub(crate) fn detail(&self) -> Cow<'_, str> {
@@ -473,6 +511,26 @@ impl fmt::Write for Truncated<'_, '_> {
     }
 }
 
+/// Returns a value from the client in a form for a field of an event or a span: at most `most`
+/// characters, and an escape for each that is not printable.
+pub(crate) fn printable(value: &str, most: usize) -> Cow<'_, str> {
+    if value.len() <= most && value.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Cow::Borrowed(value);
+    }
+    let mut shown = String::new();
+    for (place, character) in value.chars().enumerate() {
+        match character {
+            _ if place == most => {
+                shown.push('…');
+                break;
+            }
+            '"' | '\'' | '\\' => shown.push(character),
+            other => shown.extend(other.escape_debug()),
+        }
+    }
+    Cow::Owned(shown)
+}
+
 /// Equals the output of `{:?}`, with a fast path for values without escapes.
 struct Quoted<'a>(&'a str);
 
@@ -535,7 +593,29 @@ mod tests {
         assert_eq!(Start(pieces).to_string(), "a".repeat(512) + "…");
     }
 
+    #[test]
+    fn printable_values_have_no_control_characters() {
+        assert_eq!(printable("auth0|u 7\\\"'é", 20), "auth0|u 7\\\"'é");
+        assert_eq!(
+            printable("a\nb\u{1b}[2J\u{202e}\0", 20),
+            "a\\nb\\u{1b}[2J\\u{202e}\\0"
+        );
+        assert_eq!(printable("abc", 3), "abc");
+        assert_eq!(printable("abcd", 3), "abc…");
+        assert_eq!(printable("éééé", 3), "ééé…");
+    }
+
     proptest! {
+        #[test]
+        fn printable_values_are_bounded(
+            text in r#"\PC{0,12}|[\x00-\x20\x7f-\u{a0}\u{2028}]{0,12}"#
+        ) {
+            let shown = printable(&text, 8);
+            prop_assert!(!shown.chars().any(char::is_control));
+            let most = 8 * r"\u{10ffff}".len() + "…".len();
+            prop_assert!(shown.len() <= most);
+        }
+
         #[test]
         fn shown_values_are_escaped(text in r#"[a-c"\\\n\x7f\u{e9}]{0,12}|[ -~]{90,110}|\PC{95,105}"#) {
             let cut: String = text.chars().take(100).collect();

@@ -19,7 +19,7 @@ impl Unconfirmed {
     pub(crate) fn without_proof(self) -> Result<Principal, Rejection> {
         match self.0.verified().confirmation() {
             Confirmation::None => Ok(self.0),
-            bound => Err(refused(bound)),
+            bound => Err(refused(bound).with_issuer(self.0.issuer_label())),
         }
     }
 }

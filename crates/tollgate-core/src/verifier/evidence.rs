@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use super::{Chosen, Issuer, PreparedIssuer};
+use crate::decisions::IssuerLabel;
 use crate::key::Key;
 use crate::key::keyring::{Epochs, Keyring, VerifyingKey};
 use crate::per_thread::PerThread;
@@ -18,6 +19,8 @@ use crate::verifier::rules::Rules;
 /// are not part of it: a cached token must not keep them running.
 #[derive(Debug)]
 pub(crate) struct IssuerEntry {
+    /// The name in events and metrics: never one that a client can invent.
+    pub(crate) label: IssuerLabel,
     pub(crate) rules: Rules,
     pub(crate) keys: Vec<Key>,
     pub(crate) role_paths: RolePaths,
@@ -45,6 +48,10 @@ impl MetRules {
             key => key,
         };
         Self { issuer, key }
+    }
+
+    pub(super) fn label(&self) -> &IssuerLabel {
+        &self.issuer.label
     }
 
     pub(crate) fn rules(&self) -> &Rules {

@@ -7,6 +7,7 @@ use super::Issuer;
 use crate::algorithm::{Algorithm, Family};
 use crate::claim_path::ClaimPath;
 use crate::config::{ConfigError, ConfigErrorKind};
+use crate::decisions::IssuerLabel;
 use crate::key::Key;
 use crate::key::keyring::Keyring;
 use crate::per_thread::PerThread;
@@ -321,18 +322,20 @@ impl IssuerConfig {
     /// all its fixed keys.
     pub(super) fn into_listed_issuer(self) -> Issuer {
         let keys = self.keyring.fixed().cloned().collect();
-        self.into_issuer(keys)
+        let label = IssuerLabel::new(self.rules.issuer.as_deref().unwrap_or("any"));
+        self.into_issuer(keys, label)
     }
 
     /// Converts checked rules to an issuer that may be withdrawn. A token holds only the key that
     /// verified it.
     pub(super) fn into_found_issuer(self) -> Issuer {
-        self.into_issuer(Vec::new())
+        self.into_issuer(Vec::new(), IssuerLabel::new("tenants"))
     }
 
-    fn into_issuer(self, keys: Vec<Key>) -> Issuer {
+    fn into_issuer(self, keys: Vec<Key>, label: IssuerLabel) -> Issuer {
         Issuer {
             entry: PerThread::new(IssuerEntry {
+                label,
                 role_paths: RolePaths::new(&self.rules),
                 rules: self.rules,
                 keys,

@@ -265,7 +265,10 @@ impl Verifier {
                 sought.find(now, |verified, evidence| self.holds(verified, evidence))
         {
             let verified = known.held.value();
-            verified.check_times(now).inspect_err(|_| sought.forget())?;
+            verified.check_times(now).map_err(|rejection| {
+                sought.forget();
+                rejection.with_issuer(verified.issuer_label())
+            })?;
             if let Some(evidence) = known.due() {
                 self.note_use(evidence, verified.key(), now);
             }
@@ -284,12 +287,20 @@ impl Verifier {
         let [header, payload] = &mut segments;
         let token = Unverified::read(compact, header, limits)?;
         let issuer = self.issuer_of(&token)?;
-        let signed = match issuer.signed(token, now, limits)? {
-            Ok(signed) => signed,
-            Err(unsigned) => return Err(self.missing_key(&unsigned, issuer, source, refreshed)),
+        let checked = || {
+            let signed = match issuer.signed(token, now, limits)? {
+                Ok(signed) => signed,
+                Err(unsigned) => {
+                    return Err(self.missing_key(&unsigned, &issuer, source, refreshed));
+                }
+            };
+            let payload = compact.payload(payload)?;
+            Ok(signed.verified(payload, &issuer, now, limits)?)
         };
-        let payload = compact.payload(payload)?;
-        let (verified, key_source, epochs) = signed.verified(payload, &issuer, now, limits)?;
+        let (verified, key_source, epochs) = checked().map_err(|outcome| match outcome {
+            Step::Ready(Err(rejection)) => rejection.with_issuer(issuer.entry.label.name()).into(),
+            waits => waits,
+        })?;
         issuer.keyring.note_use(key_source, verified.key(), now);
         if let Some(sought) = sought {
             sought.keep(now, &verified, Evidence::new(issuer, key_source, epochs));
@@ -307,7 +318,7 @@ impl Verifier {
     fn missing_key(
         &self,
         unsigned: &Unsigned<'_, '_>,
-        issuer: Chosen<'_>,
+        issuer: &Chosen<'_>,
         source: Option<SourceKind>,
         refreshed: Option<Result<(), Unavailable>>,
     ) -> Step<Result<Unconfirmed, Rejection>> {
@@ -332,8 +343,10 @@ impl Verifier {
                 match issuer.keyring.refresh(missing) {
                     Step::Ready(answer) => answer,
                     Step::Pending(answer) => {
-                        let refusal = search.rejection(missing, Ok(()));
-                        let searched = Evidence::new(issuer, None, search.epochs.clone());
+                        let refusal = search
+                            .rejection(missing, Ok(()))
+                            .with_issuer(issuer.entry.label.name());
+                        let searched = Evidence::new(issuer.clone(), None, search.epochs.clone());
                         return self.wait(compact.token(), source, answer, searched, refusal);
                     }
                 }
@@ -480,6 +493,7 @@ impl Verifier {
 }
 
 /// The issuer whose rules apply to a token.
+#[derive(Clone)]
 enum Chosen<'v> {
     /// The issuer at this index of the list.
     Listed(usize, &'v Issuer),

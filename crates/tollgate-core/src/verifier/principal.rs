@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::algorithm::Algorithm;
 use crate::claim_path::{ClaimPath, UnreadableClaim};
+use crate::decisions;
 use crate::http::SourceKind;
 use crate::key::Key;
 use crate::policy::Facts;
@@ -102,6 +103,11 @@ impl Verified {
         self.claims.string(self.claims.registered.issuer.as_ref())
     }
 
+    /// The name of the issuer in events and metrics.
+    pub(super) fn issuer_label(&self) -> &Arc<str> {
+        self.met.label().name()
+    }
+
     /// The binding that has to be proved.
     #[inline]
     pub(super) fn confirmation(&self) -> Confirmation {
@@ -160,6 +166,16 @@ impl Principal {
     #[inline]
     pub(crate) fn verified(&self) -> &Verified {
         self.held.value()
+    }
+
+    /// The name of the issuer in events and metrics.
+    pub(crate) fn issuer_label(&self) -> &Arc<str> {
+        self.verified().issuer_label()
+    }
+
+    #[inline]
+    pub(crate) fn count_accepted(&self) {
+        decisions::count_accepted(self.verified().met.label(), self.source);
     }
 
     /// Deserializes the claims into the user's type, which may borrow from the principal. The JSON

@@ -40,6 +40,12 @@ use super::{LEAST, cases, cases_without_token_cache};
 pub trait Subject {
     /// Sends a request through the case's gate and policy to its handler.
     fn send(&mut self, case: &Case, request: &Request) -> Response;
+
+    /// `false` if the case's gate is no layer around the handler, so that no outer layer can see the
+    /// authentication of an admitted request.
+    fn has_layer(&self) -> bool {
+        true
+    }
 }
 
 /// The response of a subject.
@@ -61,6 +67,9 @@ pub struct Response {
     pub body: Vec<u8>,
     /// The kind of the rejection in the response's extensions.
     pub rejection: Option<RejectionKind>,
+    /// The [`echo`](super::echo) of the caller that a layer around the whole service sees: `None`
+    /// without an authentication.
+    pub seen_outside: Option<String>,
 }
 
 impl Response {
@@ -86,6 +95,7 @@ impl Response {
             headers,
             body: body.into(),
             rejection: None,
+            seen_outside: None,
         }
     }
 
@@ -163,12 +173,16 @@ impl Subject for Core {
             Some(Err(refusal)) => return answered(refusal),
             None => return answered(Refusal::missing_layer()),
         };
-        match handle(case, &decided) {
+        let response = match handle(case, &decided) {
             Ok(body) if case.reply.skip_renewal => Response::of_handler(body).replying(&case.reply),
             Ok(body) => Response::of_handler(body)
                 .replying(&case.reply)
                 .renewed(&decided),
-            Err(refusal) => answered(refusal),
+            Err(refusal) => return answered(refusal),
+        };
+        Response {
+            seen_outside: Some(echo(decided.principal())),
+            ..response
         }
     }
 }
@@ -192,6 +206,8 @@ fn handle(case: &Case, authentication: &Authentication) -> Result<String, Refusa
 }
 
 fn answered(refusal: Refusal) -> Response {
+    let caller = refusal.authentication().map(Authentication::principal);
+    let seen_outside = caller.map(echo);
     let (
         rejection,
         Answer {
@@ -205,6 +221,7 @@ fn answered(refusal: Refusal) -> Response {
         .filter(|(name, value)| is_sendable(name, value));
     Response {
         rejection: Some(rejection.kind()),
+        seen_outside,
         ..Response::new(status, headers, body)
     }
 }
@@ -317,7 +334,8 @@ pub fn mismatches(cases: &[Case], subject: &mut impl Subject) -> Vec<String> {
             let got = subject.send(case, request);
             let agrees = case.expect.iter().any(|expect| expect.is(&got));
             let leaked = got.status != 200 && leaks(request, &got);
-            if agrees && !leaked {
+            let misses = (subject.has_layer() || got.rejection.is_some()) && !is_seen(case, &got);
+            if agrees && !leaked && !misses {
                 continue;
             }
             let mut text = format!(
@@ -328,6 +346,9 @@ pub fn mismatches(cases: &[Case], subject: &mut impl Subject) -> Vec<String> {
             );
             if leaked {
                 text.push_str("    the response contains a part of the credential\n");
+            }
+            if misses {
+                let _ = writeln!(text, "    seen outside: {:?}", got.seen_outside);
             }
             for line in &request.headers {
                 let value = String::from_utf8_lossy(&line.1);
@@ -385,6 +406,25 @@ pub fn mismatches_when_repeated(cases: &[Case], subject: &mut impl Subject) -> V
         }
     }
     found
+}
+
+/// Returns `true` if a layer around the service sees the caller whom the gate recognised, and no
+/// other.
+fn is_seen(case: &Case, got: &Response) -> bool {
+    use RejectionKind::{AuthenticationTooOld, InsufficientScope, MissingCredential, UnfitClaims};
+
+    const ANONYMOUS: &str = "anonymous\n";
+    let seen = got.seen_outside.as_deref();
+    match (got.rejection, case.handler) {
+        (None, Handler::Claims | Handler::Guarded) => seen.is_some_and(|seen| seen != ANONYMOUS),
+        (None, _) => seen.map(str::as_bytes) == Some(&got.body),
+        (Some(InsufficientScope | AuthenticationTooOld | UnfitClaims), _) => {
+            seen.is_some_and(|seen| seen != ANONYMOUS)
+        }
+        // Refused by the gate, or admitted by it as anonymous and refused by the route.
+        (Some(MissingCredential), _) => seen.is_none_or(|seen| seen == ANONYMOUS),
+        (Some(_), _) => seen.is_none(),
+    }
 }
 
 /// Returns `true` if the response contains 24 bytes of a field value that may be a token.

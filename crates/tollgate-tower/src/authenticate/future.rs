@@ -63,7 +63,7 @@ pin_project! {
     #[project = StateProjection]
     enum State<S, Q, F, R> {
         Waiting { waiting: Option<Box<Waiting<S, Q>>> },
-        Serving { #[pin] future: F, renewal: Option<Box<Authentication>> },
+        Serving { #[pin] future: F, authentication: Option<Authentication> },
         Renewing { renewing: Option<Box<Renewing<R>>> },
         Refused { refusal: Option<Refusal> },
     }
@@ -134,13 +134,10 @@ fn serve<S, B, R>(
 where
     S: Service<Request<B>>,
 {
-    let renewal = authentication
-        .renewal_due()
-        .then(|| Box::new(authentication.clone()));
-    request.extensions_mut().insert(authentication);
+    request.extensions_mut().insert(authentication.clone());
     State::Serving {
         future: service.call(request),
-        renewal,
+        authentication: Some(authentication),
     }
 }
 
@@ -170,11 +167,15 @@ where
                         },
                     }
                 }
-                StateProjection::Serving { future, renewal } => {
-                    let response = ready!(future.poll(context))?;
-                    let edits = renewal
-                        .take()
-                        .and_then(|authentication| renewal::of(&authentication, &response));
+                StateProjection::Serving {
+                    future,
+                    authentication,
+                } => {
+                    let mut response = ready!(future.poll(context))?;
+                    let authentication = authentication.take().expect(SPENT);
+                    let edits = renewal::of(&authentication, &response);
+                    // An inner layer was nearer to the handler.
+                    response.extensions_mut().get_or_insert(authentication);
                     let Some(edits) = edits else {
                         return Poll::Ready(Ok(response.map(M::of_service)));
                     };

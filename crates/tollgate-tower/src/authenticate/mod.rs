@@ -12,6 +12,9 @@
 //!   new token. It does not when the gate decides against it (see
 //!   [`Authentication::renewal`](tollgate_core::Authentication::renewal)) or when the response is
 //!   marked with [`SkipRenewal`](tollgate_core::SkipRenewal).
+//! - The response of the service has the [`Authentication`](tollgate_core::Authentication) in its
+//!   extensions, unless an inner layer has put one there. So has the refusal of a caller by the
+//!   policy of the gate.
 //! - Two layers around one service both decide, the outer one first. The decision of the inner
 //!   layer replaces that of the outer one.
 

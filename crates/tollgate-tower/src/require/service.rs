@@ -2,6 +2,8 @@ use std::marker::PhantomData;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
+use tollgate_core::__private::head::RequestHead;
+use tollgate_core::__private::refusing;
 use tollgate_core::{Policy, Refusal};
 use tower_service::Service;
 
@@ -111,10 +113,12 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let decision = match request.authentication() {
-            Some(authentication) => authentication.require_unless_preflight(&self.policy),
-            None => Err(Refusal::missing_layer()),
-        };
+        let decision = refusing(&RequestHead::from(&request), || {
+            match request.authentication() {
+                Some(authentication) => authentication.require_unless_preflight(&self.policy),
+                None => Err(Refusal::missing_layer()),
+            }
+        });
         match decision {
             Ok(()) => ResponseFuture::of_service(self.inner.call(request)),
             Err(refusal) => ResponseFuture::refused(refusal),

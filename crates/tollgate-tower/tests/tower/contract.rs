@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use serde_json::json;
+use tollgate_core::Authentication;
 use tollgate_core::policy::Policy;
 use tollgate_tower::{
     JwtAuth, JwtAuthFuture, JwtAuthService, RequireLayer, RequireService, ResponseFuture, require,
@@ -162,7 +163,7 @@ fn a_refusal_completes_once() {
 }
 
 /// The future is a named type that stores the future of the service in place. It adds only a tag
-/// and space for a renewal.
+/// and the authentication for the response.
 #[test]
 fn the_future_is_not_boxed() {
     type OfService = Ready<Result<Response<Full<Bytes>>, Infallible>>;
@@ -180,7 +181,8 @@ fn the_future_is_not_boxed() {
         assert!(size <= most, "and nothing else");
     };
     held(required(&require(Policy::allow()).layer(service)), 1);
-    held(guarded(&service), 2);
+    let authentication = size_of::<Authentication>() / size_of::<usize>();
+    held(guarded(&service), 1 + authentication);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest};
 
 use super::view::View;
-use crate::gate::{Authentication, Gate, Refusal};
+use crate::gate::{Authentication, Gate, Refusal, refusing};
 use crate::step::Step;
 use crate::verifier::Verifier;
 
@@ -20,10 +20,11 @@ fn known(request: &HttpRequest) -> Option<Authentication> {
 /// app's data. The caller must [`keep`] the outcome.
 pub fn begin(request: &HttpRequest) -> Step<Result<Authentication, Refusal>> {
     if let Some(known) = known(request) {
-        return Step::Ready(check_single(request, &known).map(|()| known));
+        let single = refusing(&View(request), || check_single(request, &known));
+        return Step::Ready(single.map(|()| known));
     }
-    match gate(request) {
-        Ok(gate) => gate.begin(&View(request.head())),
+    match refusing(&View(request), || gate(request)) {
+        Ok(gate) => gate.begin(&View(request)),
         Err(refusal) => Step::Ready(Err(refusal)),
     }
 }

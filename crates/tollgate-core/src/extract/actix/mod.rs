@@ -16,7 +16,7 @@ pub use self::decide::{begin, keep};
 pub use self::response::of_answer;
 pub use self::view::View;
 use super::Gated;
-use crate::gate::{Authentication, FromAuthentication, Refusal};
+use crate::gate::{Authentication, FromAuthentication, Refusal, refusing};
 use crate::step::{BoxFuture, Step};
 
 impl<E: FromAuthentication> FromAuthentication for Gated<E> {
@@ -42,7 +42,7 @@ fn draw<T: FromAuthentication>(
 ) -> Result<T, Refusal> {
     let decided = decided?;
     decide::keep(request, &decided);
-    T::from_authentication(&decided)
+    refusing(&View(request), || T::from_authentication(&decided))
 }
 
 /// The future of every extractor. It is ready at once, unless the gate waits for a store or a key

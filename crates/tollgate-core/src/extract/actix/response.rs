@@ -11,7 +11,8 @@ use super::view::known;
 use crate::gate::Refusal;
 use crate::rejection::answer::Answer;
 
-/// The answer of the gate, with the [`Rejection`](crate::Rejection) in the response's extensions.
+/// The answer of the gate. The [`Rejection`](crate::Rejection) is in the response's extensions, and
+/// the [`Authentication`](crate::Authentication) of a caller whom a policy refused.
 impl ResponseError for Refusal {
     fn status_code(&self) -> StatusCode {
         status(self.answer())
@@ -20,6 +21,9 @@ impl ResponseError for Refusal {
     fn error_response(&self) -> HttpResponse {
         let mut response = of_answer(self.answer());
         response.extensions_mut().insert(self.rejection().clone());
+        if let Some(caller) = self.authentication() {
+            response.extensions_mut().insert(caller.clone());
+        }
         response
     }
 }
