@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -178,6 +179,38 @@ impl Authentication {
         } else {
             self.require(policy).map(|_| ())
         }
+    }
+
+    /// Returns the time for which the token is still valid, in whole seconds, with the leeway of
+    /// its issuer. It is [`Duration::MAX`] for an anonymous request and for a token that never
+    /// expires.
+    ///
+    /// A long-lived response or connection, such as a stream or a WebSocket, can end by it. The
+    /// revocation check and the policy of the gate do not run again.
+    ///
+    /// # Errors
+    /// A [`Refusal`] of kind `Expired`, or `TooOld` if the verifier has a maximum age, once the
+    /// token is no longer valid.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, token, verifier};
+    /// # use std::time::Duration;
+    /// # use tollgate::Gate;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let gate = Gate::builder(verifier()).optional().build()?;
+    /// # let with = |scope| Request::new("GET")
+    /// #     .with("authorization", format!("Bearer {}", token(scope)));
+    /// assert!(gate.decide(&with(""))?.expires_in()? > Duration::ZERO);
+    /// assert_eq!(gate.decide(&Request::new("GET"))?.expires_in()?, Duration::MAX); // anonymous
+    /// # Ok(()) }
+    /// ```
+    pub fn expires_in(&self) -> Result<Duration, Refusal> {
+        let Some(principal) = self.principal() else {
+            return Ok(Duration::MAX);
+        };
+        let left = principal.verified().expires_in(self.gate.verifier().now());
+        left.map_err(|rejection| self.refuse(rejection))
     }
 
     /// Deserializes the claims into the user's type, after the type's own [policy](Claims::policy).

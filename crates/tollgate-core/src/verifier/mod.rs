@@ -93,6 +93,11 @@ impl Verifier {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// The time of the verifier's clock, in seconds since the epoch.
+    pub(crate) fn now(&self) -> u64 {
+        self.0.clock.now()
+    }
+
     /// Starts a configuration.
     ///
     /// ```

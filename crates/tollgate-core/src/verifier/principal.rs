@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -92,6 +93,11 @@ impl Verified {
         let rules = self.met.rules();
         rules.check_end(self.header.algorithm, now)?;
         rules.check_times(&self.claims, now)
+    }
+
+    /// Checks the times again, and returns the time until that check fails.
+    pub(crate) fn expires_in(&self, now: u64) -> Result<Duration, Rejection> {
+        self.met.rules().expires_in(&self.claims, now)
     }
 
     /// The `iss` claim, or the SPIFFE ID of the trust domain.

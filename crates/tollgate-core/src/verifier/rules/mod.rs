@@ -17,7 +17,7 @@ use crate::limits::Limits;
 use crate::rejection::{Few, Rejection, RejectionKind, Shown};
 use crate::token::bounds;
 use crate::token::claims::{ClaimSetText, missing};
-use crate::token::json::{Kind, Object};
+use crate::token::json::{Kind, NumericDate, Object};
 
 /// The rules of one issuer, as configured; `None` for a rule that is not set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -301,6 +301,27 @@ impl Rules {
             }
         }
         Ok(())
+    }
+
+    /// Checks the times, and returns the time until that check fails.
+    pub(crate) fn expires_in(
+        &self,
+        claims: &ClaimSetText,
+        now: u64,
+    ) -> Result<Duration, Rejection> {
+        self.check_times(claims, now)?;
+        let registered = &claims.registered;
+        let exp = registered.expires_at.map(NumericDate::floor);
+        // `max_age` is inclusive: the token is too old one second later.
+        let oldest = self.max_age.zip(registered.issued_at).map(|(age, iat)| {
+            let last = iat.floor().saturating_add(age.as_secs());
+            last.saturating_add(1)
+        });
+        let first = exp.into_iter().chain(oldest).min();
+        Ok(first.map_or(Duration::MAX, |end| {
+            let end = end.saturating_add(self.leeway.as_secs());
+            Duration::from_secs(end.saturating_sub(now))
+        }))
     }
 }
 

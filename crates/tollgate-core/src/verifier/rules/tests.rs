@@ -20,6 +20,55 @@ fn rules() -> Rules {
     }
 }
 
+/// The time that `expires_in` returns is the first at which the check of the times fails.
+#[test]
+fn a_token_expires_when_it_is_refused() {
+    let limits = Limits::default();
+    let seconds = Duration::from_secs;
+    let rules = |max_age, leeway| Rules {
+        max_age,
+        leeway,
+        ..rules()
+    };
+    for (rules, json, left) in [
+        (rules(None, seconds(10)), r#"{"exp":999991}"#, Some(1)),
+        (rules(None, seconds(0)), r#"{"exp":1000030.9}"#, Some(30)),
+        (rules(None, seconds(10)), "{}", None),
+        (
+            rules(Some(seconds(60)), seconds(10)),
+            r#"{"iat":999990}"#,
+            Some(61),
+        ),
+        (
+            rules(Some(seconds(60)), seconds(0)),
+            r#"{"iat":1000000,"exp":1000050}"#,
+            Some(50),
+        ),
+        (
+            rules(Some(seconds(60)), seconds(0)),
+            r#"{"iat":1000000,"exp":1000070}"#,
+            Some(61),
+        ),
+    ] {
+        let mut claims = ClaimSetText::default();
+        claims.read(json.as_bytes(), "", &limits).unwrap();
+        let expected = left.map_or(Duration::MAX, seconds);
+        assert_eq!(rules.expires_in(&claims, NOW), Ok(expected), "{json}");
+        if let Some(left) = left {
+            assert_eq!(
+                rules.expires_in(&claims, NOW + left - 1),
+                Ok(seconds(1)),
+                "{json}"
+            );
+            assert!(rules.expires_in(&claims, NOW + left).is_err(), "{json}");
+        }
+    }
+    let mut claims = ClaimSetText::default();
+    let endless = format!(r#"{{"exp":{}}}"#, u64::MAX / 2);
+    claims.read(endless.as_bytes(), "", &limits).unwrap();
+    assert!(rules(None, Duration::MAX).expires_in(&claims, NOW).is_ok());
+}
+
 #[test]
 fn times_are_exact_to_the_second() {
     let rules = rules();
