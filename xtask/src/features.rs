@@ -4,7 +4,7 @@ use crate::report::{Outcome, Report};
 use crate::tools::{HACK, Tools};
 
 /// The features of the facade for frameworks. An application enables one of them.
-const ADAPTERS: &str = "actix,axum,tower";
+const ADAPTERS: &str = "actix,axum,tonic,tower";
 
 /// Checks the published or the named crates without features, with each feature alone and with all.
 ///

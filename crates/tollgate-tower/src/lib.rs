@@ -68,6 +68,8 @@ mod extension;
 mod future;
 mod renewal;
 mod require;
+#[cfg(feature = "tonic")]
+pub mod tonic;
 
 pub use authenticate::{JwtAuth, JwtAuthFuture, JwtAuthLayer, JwtAuthService};
 pub use body::ResponseBody;

@@ -7,6 +7,7 @@
 //! | [`identity_providers`] | keys of a remote issuer, and their rotation |
 //! | [`policies`] | scopes, roles and claims that a caller must hold |
 //! | [`forward_auth`] | a gate that nginx, Caddy or HAProxy asks for permission |
+//! | [`grpc`] | gRPC services on tonic: methods, streams, the status of a refusal |
 //! | [`answers`] | the responses to rejected requests, and the log events |
 //! | [`sessions`] | login, refresh, sliding sessions, step-up, devices, logout |
 //! | [`cookies`] | sessions for browsers, and CSRF |
@@ -23,6 +24,7 @@
 /// link wins.
 macro_rules! pages {
     ($($name:ident: $file:literal,)*) => {$(
+        #[doc = "[../../examples/grpc]: https://github.com/tollgate-rs/tollgate/tree/main/examples/grpc"]
         #[doc = "[../../examples/hot-path]: https://github.com/tollgate-rs/tollgate/tree/main/examples/hot-path"]
         #[doc = "[../../examples/oidc-login]: https://github.com/tollgate-rs/tollgate/tree/main/examples/oidc-login"]
         #[doc = "[../../examples/quickstart/src/server.rs]: https://github.com/tollgate-rs/tollgate/blob/main/examples/quickstart/src/server.rs"]
@@ -47,13 +49,17 @@ macro_rules! pages {
         #[doc = "[Verifier]: crate::Verifier"]
         #[doc = "[oidc]: crate::oidc"]
         #[doc = "[policy]: crate::policy"]
+        #[doc = "[tonic]: crate::tonic"]
         #[doc = "[stores]: crate::stores"]
+        #[doc = "[answers.md]: crate::guide::answers"]
         #[doc = "[cookies.md]: crate::guide::cookies"]
         #[doc = "[forward-auth.md]: crate::guide::forward_auth"]
         #[doc = "[identity-providers.md]: crate::guide::identity_providers"]
+        #[doc = "[grpc.md]: crate::guide::grpc"]
         #[doc = "[observability.md]: crate::guide::observability"]
         #[doc = "[observability.md#log-events]: crate::guide::observability#log-events"]
         #[doc = "[observability.md#metrics]: crate::guide::observability#metrics"]
+        #[doc = "[policies.md]: crate::guide::policies"]
         #[doc = "[revocation.md]: crate::guide::revocation"]
         #[doc = "[sessions.md]: crate::guide::sessions"]
         #[doc = "[sessions.md#rules-for-clients]: crate::guide::sessions#rules-for-clients"]
@@ -73,6 +79,7 @@ pages! {
     answers: "answers.md",
     cookies: "cookies.md",
     forward_auth: "forward-auth.md",
+    grpc: "grpc.md",
     identity_providers: "identity-providers.md",
     keys: "keys.md",
     observability: "observability.md",

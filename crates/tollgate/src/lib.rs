@@ -222,7 +222,8 @@
 //! | `macros` (default) | `#[derive(Claims)]`, which makes a struct an extractor, and `scopes!` |
 //! | `axum` | the module `tollgate::axum`: layers and extractors for axum 0.8 |
 //! | `actix` | the module `tollgate::actix`: middleware and extractors for actix-web 4 |
-//! | `tower` | the module `tollgate::tower`: layers for tonic, hyper and others over `http` 1.x |
+//! | `tonic` | the module `tollgate::tonic`: a layer and policies of methods for tonic 0.14 |
+//! | `tower` | the module `tollgate::tower`: layers for hyper and others over `http` 1.x |
 //! | `session` | the module `tollgate::session`: login, refresh, renewal, revocation, logout |
 //! | `oidc` | the module `tollgate::oidc`: remote JWK Sets, `OpenID` Connect discovery, a client |
 //! | `oidc-own-client` | the same without the client, for a client of your own |
@@ -258,6 +259,9 @@ pub use tollgate_oidc::{Oidc, RemoteJwks};
 #[cfg(feature = "tower")]
 #[doc(inline)]
 pub use tollgate_tower as tower;
+#[cfg(feature = "tonic")]
+#[doc(inline)]
+pub use tollgate_tower::tonic;
 
 /// Builders, limits and kinds of errors: types that a service seldom names.
 pub mod config {

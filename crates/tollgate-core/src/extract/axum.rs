@@ -6,7 +6,7 @@ pub use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 pub use http::request::Parts;
 
-use super::head::RequestHead;
+use super::head::{self, RequestHead};
 use super::{Gated, response};
 use crate::gate::{Authentication, FromAuthentication, Gate, Refusal, refusing};
 use crate::step::Step;
@@ -18,10 +18,7 @@ use crate::step::Step;
 /// # Errors
 /// A [`Refusal`] without a layer, or if `T` refuses the request.
 pub fn extract<T: FromAuthentication>(parts: &Parts) -> Result<T, Refusal> {
-    refusing(&RequestHead::from(parts), || {
-        let known = parts.extensions.get::<Authentication>();
-        T::from_authentication(known.ok_or_else(Refusal::missing_layer)?)
-    })
+    refusing(&RequestHead::from(parts), || head::extract(&parts.extensions))
 }
 
 /// The answer of the gate, with the [`Rejection`](crate::Rejection) in the response's extensions.

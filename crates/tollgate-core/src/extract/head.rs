@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, request::Parts};
 
+use crate::gate::{Authentication, FromAuthentication, Refusal};
 use crate::http::request::{PeerAddress, RequestView};
 
 /// The head of a request, from which a [`Gate`](crate::Gate) decides.
@@ -98,4 +99,14 @@ impl RequestView for RequestHead<'_> {
         let matched = self.extensions.get::<axum::extract::MatchedPath>();
         matched.map(|matched| matched.as_str().into())
     }
+}
+
+/// Extracts a value from the decision in the extensions of a request.
+///
+/// # Errors
+/// A [`Refusal`] without a layer, or if `T` refuses the request.
+#[doc(hidden)]
+pub fn extract<T: FromAuthentication>(extensions: &Extensions) -> Result<T, Refusal> {
+    let known = extensions.get::<Authentication>();
+    T::from_authentication(known.ok_or_else(Refusal::missing_layer)?)
 }

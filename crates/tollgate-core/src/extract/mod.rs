@@ -45,6 +45,8 @@ mod optional;
 #[cfg(feature = "http")]
 pub mod response;
 mod scoped;
+#[cfg(feature = "tonic")]
+mod tonic;
 
 pub use authenticated::Authenticated;
 pub use gated::Gated;

@@ -165,7 +165,15 @@ impl Gate {
     /// # }
     /// ```
     pub fn begin(&self, request: &impl RequestView) -> Step<Result<Authentication, Refusal>> {
-        Self::start(Cow::Borrowed(self), request)
+        Self::start(Cow::Borrowed(self), self.protocol(request), request)
+    }
+
+    /// Implements the layer for tonic: like [`begin`](Self::begin), but a refused gRPC call is
+    /// answered in gRPC's form without the option.
+    #[cfg(feature = "tonic")]
+    #[doc(hidden)]
+    pub fn begin_call(&self, call: &impl RequestView) -> Step<Result<Authentication, Refusal>> {
+        Self::start(Cow::Borrowed(self), Protocol::of(call), call)
     }
 
     /// Like [`begin`](Self::begin), but moves the gate into the [`Authentication`] instead of a
@@ -182,15 +190,16 @@ impl Gate {
     /// # }
     /// ```
     pub fn begin_owned(self, request: &impl RequestView) -> Step<Result<Authentication, Refusal>> {
-        Self::start(Cow::Owned(self), request)
+        let protocol = self.protocol(request);
+        Self::start(Cow::Owned(self), protocol, request)
     }
 
     #[inline]
     fn start(
         gate: Cow<'_, Self>,
+        protocol: Protocol,
         request: &impl RequestView,
     ) -> Step<Result<Authentication, Refusal>> {
-        let protocol = gate.protocol(request);
         let admitted = match &gate.0.forward_auth {
             None => authenticate(&gate, request),
             Some(forward) => forward

@@ -176,6 +176,17 @@ pub(crate) fn of(rejection: &Rejection, opening: &str, protocol: Protocol) -> An
     answer
 }
 
+/// Converts the answer of a gate to the form for gRPC, unless it has it already.
+#[cfg(feature = "tonic")]
+pub(crate) fn into_grpc(mut answer: Answer, kind: RejectionKind) -> Answer {
+    if answer.header("grpc-status").is_none() {
+        answer.headers.retain(|(name, _)| name != "content-type");
+        answer.body.clear();
+        trailers_only(&mut answer, kind);
+    }
+    answer
+}
+
 /// Creates the problem document of RFC 9457 section 3, with the OAuth error.
 fn problem(rejection: &Rejection) -> String {
     let mut problem = String::from(wording::of(rejection.kind()).problem);

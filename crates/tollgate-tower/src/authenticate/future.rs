@@ -86,7 +86,7 @@ impl<S, B, M> JwtAuthFuture<S, B, M>
 where
     S: Service<Request<B>>,
 {
-    pub(super) fn serving(
+    pub(crate) fn serving(
         service: &mut S,
         request: Request<B>,
         authentication: Authentication,
@@ -97,8 +97,20 @@ where
         }
     }
 
+    /// Calls the service without a decision.
+    #[cfg(feature = "tonic")]
+    pub(crate) fn open(service: &mut S, request: Request<B>) -> Self {
+        Self {
+            state: State::Serving {
+                future: service.call(request),
+                renewal: None,
+            },
+            mode: PhantomData,
+        }
+    }
+
     /// `service` is ready.
-    pub(super) fn waiting(
+    pub(crate) fn waiting(
         decision: BoxFuture<Result<Authentication, Refusal>>,
         service: S,
         request: Request<B>,
@@ -116,7 +128,7 @@ where
         }
     }
 
-    pub(super) const fn refused(refusal: Refusal) -> Self {
+    pub(crate) const fn refused(refusal: Refusal) -> Self {
         Self {
             state: State::Refused {
                 refusal: Some(refusal),

@@ -48,8 +48,7 @@ use crate::body_mode::WrappedBody;
 ///
 /// With [`grpc_answers`](tollgate_core::GateBuilder::grpc_answers), a gRPC request is recognised by
 /// its content type and refused as gRPC requires: `grpc-status` 16, 7 or 14 in a trailers-only
-/// response. As a layer of tonic's `Server` it guards every service. For
-/// a single service, use `named_layer` of tonic.
+/// response. For servers of tonic, the module `tonic` (feature `tonic`) has a layer of its own.
 pub type JwtAuth = JwtAuthLayer<WrappedBody>;
 
 /// The layer [`JwtAuth`] with a selectable response body: `M` is the [`BodyMode`](crate::BodyMode).

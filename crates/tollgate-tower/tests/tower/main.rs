@@ -7,3 +7,4 @@ mod endpoint;
 mod fixture;
 mod grpc;
 mod pending;
+mod tonic;
