@@ -553,8 +553,20 @@ impl<Of> IssuerRules<Of> {
     /// ```
     #[must_use]
     pub fn role_claim(mut self, path: impl Into<ClaimPath>) -> Self {
-        self.config().rules.role_claims.push(path.into());
+        let (path, claims) = (path.into(), &mut self.config().rules.role_claims);
+        if !claims.contains(&path) {
+            claims.push(path);
+        }
         self
+    }
+
+    /// Like [`role_claim`](Self::role_claim), as the first option of a verifier for an issuer in
+    /// this process. That no token has the claim is no mistake, and is not logged.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn issued_role_claim(mut self, path: impl Into<ClaimPath>) -> Self {
+        self.config().rules.issued_roles = true;
+        self.role_claim(path)
     }
 
     /// Accepts tokens without `exp` (RFC 7519 section 4.1.4). They never expire, unless

@@ -19,8 +19,10 @@ pub(crate) struct RolePaths(Box<[AtomicU8]>);
 
 impl RolePaths {
     pub(super) fn new(rules: &Rules) -> Self {
-        let places = rules.role_claims.len().max(1);
-        Self((0..places).map(|_| AtomicU8::new(0)).collect())
+        let issued = |place: usize| rules.issued_roles && place == 0;
+        let states = (0..rules.role_claims.len().max(1))
+            .map(|place| AtomicU8::new(if issued(place) { SEEN } else { 0 }));
+        Self(states.collect())
     }
 
     /// Records the paths that a verified token has, and reports a path that many tokens lacked.

@@ -59,6 +59,8 @@ pub(crate) struct Rules {
     pub(crate) role_claims: Vec<ClaimPath>,
     /// The member that the object of each role must have.
     pub(crate) role_member: Option<String>,
+    /// Whether the first role claim is that of an issuer in this process, which spells it right.
+    pub(crate) issued_roles: bool,
     /// Claims that hold scopes, in addition to `scope` and `scp`.
     pub(crate) scope_claims: Vec<ClaimPath>,
     pub(crate) require_exp: bool,
@@ -105,6 +107,7 @@ impl Default for Rules {
             constraints: Vec::new(),
             role_claims: Vec::new(),
             role_member: None,
+            issued_roles: false,
             scope_claims: Vec::new(),
             require_exp: true,
             require_auth_time: false,
