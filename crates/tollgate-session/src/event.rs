@@ -78,6 +78,21 @@ pub enum SessionEvent {
         /// The user (`sub`).
         subject: String,
     },
+    /// A session was ended by the [continuation hook](crate::SessionsBuilder::on_continue).
+    Ended {
+        /// The session.
+        session: SessionId,
+        /// The user (`sub`).
+        subject: String,
+    },
+    /// The roles, claims or scope of a session were changed by
+    /// [`Sessions::update`](crate::Sessions::update).
+    Updated {
+        /// The session.
+        session: SessionId,
+        /// The user (`sub`).
+        subject: String,
+    },
     /// A session was ended because the user reached the maximum number of sessions.
     Evicted {
         /// The session.
@@ -111,6 +126,8 @@ impl SessionEvent {
             Self::ReuseDetected { session, subject } => ("ReuseDetected", *session, subject),
             Self::Renewed { session, subject } => ("Renewed", *session, subject),
             Self::LoggedOut { session, subject } => ("LoggedOut", *session, subject),
+            Self::Ended { session, subject } => ("Ended", *session, subject),
+            Self::Updated { session, subject } => ("Updated", *session, subject),
             Self::Evicted { session, subject } => ("Evicted", *session, subject),
         }
     }

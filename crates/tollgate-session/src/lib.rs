@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod clock;
+mod continuation;
 mod cookies;
 mod device;
 mod endpoints;
@@ -21,6 +22,7 @@ mod store;
 mod sync;
 
 pub use clock::{MAX_RETENTION, SteadyClock, ended_until};
+pub use continuation::{Continuation, ContinuationReason, ContinuedSession, SessionUpdate};
 pub use cookies::{CookieTransport, CookieTransportBuilder, SameSite};
 pub use device::Device;
 pub use endpoints::{

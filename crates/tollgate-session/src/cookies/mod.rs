@@ -219,7 +219,8 @@ impl CookieTransport {
     ///
     /// The refresh cookie lives until the absolute timeout. Activity moves the idle timeout without
     /// a response that could set the cookie again; the server enforces the idle timeout. The
-    /// binding cookie lives as long, and is set by the login only.
+    /// binding cookie lives as long, and is set by the login only. With
+    /// [`Login::browser_session`], all of them end with the browser instead.
     ///
     /// # Errors
     /// - `TooLarge`: a cookie has more than 4096 bytes with its attributes. No cookie is set then.
@@ -247,14 +248,16 @@ impl CookieTransport {
     /// ```
     pub fn set(&self, tokens: &Tokens) -> Result<HeaderEdits, SessionError> {
         let cookies = &*self.0;
+        let max_age = |seconds: u64| (!tokens.browser_session).then_some(seconds);
+        let session = max_age(tokens.session_expires_in);
         let access = cookies
             .access
-            .set(&tokens.access_token, tokens.expires_in)?;
+            .set(&tokens.access_token, max_age(tokens.expires_in))?;
         let refresh = cookies
             .refresh_for(&tokens.refresh_token)
-            .set(&tokens.refresh_token, tokens.session_expires_in)?;
+            .set(&tokens.refresh_token, session)?;
         let binding = match &tokens.bound {
-            Bound::New(value) => Some(cookies.binding.set(value, tokens.session_expires_in)?),
+            Bound::New(value) => Some(cookies.binding.set(value, session)?),
             Bound::Kept => None,
             Bound::No => {
                 return Err(SessionError::new(
@@ -305,12 +308,11 @@ impl CookieTransport {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn set_access(&self, renewed: &Renewed) -> Result<HeaderEdits, SessionError> {
+        let max_age = (!renewed.browser_session).then_some(renewed.expires_in);
         let mut edits = HeaderEdits::default();
         edits.push(
             "set-cookie",
-            self.0
-                .access
-                .set(&renewed.access_token, renewed.expires_in)?,
+            self.0.access.set(&renewed.access_token, max_age)?,
         );
         Ok(edits)
     }

@@ -20,8 +20,9 @@ pub(super) struct Cookie {
 }
 
 impl Cookie {
-    /// Returns the field value that sets the cookie for `max_age` seconds.
-    pub(super) fn set(&self, value: &str, max_age: u64) -> Result<String, SessionError> {
+    /// Returns the field value that sets the cookie for `max_age` seconds; `None` until the browser
+    /// ends.
+    pub(super) fn set(&self, value: &str, max_age: Option<u64>) -> Result<String, SessionError> {
         // A delimiter in the value would let its rest be read as attributes.
         if value.is_empty() || !value.bytes().all(is_cookie_octet) {
             return Err(SessionError::new(
@@ -45,18 +46,18 @@ impl Cookie {
 
     /// Returns the field value that deletes the cookie.
     pub(super) fn delete(&self) -> String {
-        self.line("", 0)
+        self.line("", Some(0))
     }
 
-    fn line(&self, value: &str, max_age: u64) -> String {
-        let mut line = format!(
-            "{}={value}; Path={}; Max-Age={max_age}",
-            self.name, self.path
-        );
+    fn line(&self, value: &str, max_age: Option<u64>) -> String {
+        let mut line = format!("{}={value}; Path={}", self.name, self.path);
+        // Writing to a string cannot fail.
+        if let Some(max_age) = max_age {
+            let _ = write!(line, "; Max-Age={max_age}");
+        }
         if self.secure {
             line.push_str("; Secure");
         }
-        // Writing to a string cannot fail.
         let _ = write!(line, "; HttpOnly; SameSite={}", self.same_site.as_str());
         line
     }
@@ -96,21 +97,23 @@ mod tests {
             "a\tb",
             "a\u{7f}",
         ] {
-            let error = cookie().set(value, 1).unwrap_err();
+            let error = cookie().set(value, Some(1)).unwrap_err();
             assert_eq!(error.kind(), SessionErrorKind::Misconfigured, "{value:?}");
         }
     }
 
     #[test]
     fn a_cookie_that_browsers_drop_is_an_error() {
-        let fixed = cookie().set("x", 900).unwrap().len() - 1;
+        let fixed = cookie().set("x", Some(900)).unwrap().len() - 1;
         assert_eq!(
             cookie()
-                .set(&"x".repeat(4096 - fixed), 900)
+                .set(&"x".repeat(4096 - fixed), Some(900))
                 .map(|line| line.len()),
             Ok(4096)
         );
-        let error = cookie().set(&"x".repeat(4097 - fixed), 900).unwrap_err();
+        let error = cookie()
+            .set(&"x".repeat(4097 - fixed), Some(900))
+            .unwrap_err();
         assert_eq!(error.kind(), SessionErrorKind::TooLarge);
         assert!(!error.to_string().contains("xxx"));
     }

@@ -14,6 +14,7 @@ fn tokens() -> Tokens {
         session: SessionId::new([7; 16]),
         csrf: None,
         bound: Bound::New("bbb".to_owned().into()),
+        browser_session: false,
     }
 }
 
@@ -178,5 +179,30 @@ fn build_refuses_contradictions_and_injections() {
     assert_eq!(
         refused(none().dangerous_plain_http()),
         ConfigErrorKind::Contradiction
+    );
+}
+
+#[test]
+fn the_cookies_of_a_browser_session_have_no_max_age() {
+    let transport = CookieTransport::builder()
+        .former_paths(["/old"])
+        .build()
+        .unwrap();
+    let tokens = Tokens {
+        browser_session: true,
+        ..tokens()
+    };
+    let set = lines(&transport.set(&tokens).unwrap());
+    let (former, own): (Vec<_>, Vec<_>) = set.iter().partition(|line| line.contains("/old"));
+    assert_eq!(own.len(), 3, "access, binding and refresh");
+    assert!(!own.iter().any(|line| line.contains("Max-Age")), "{own:?}");
+    assert!(
+        former.iter().all(|line| line.contains("Max-Age=0")),
+        "{former:?}"
+    );
+    assert!(
+        lines(&transport.clear())
+            .iter()
+            .all(|line| line.contains("Max-Age=0"))
     );
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::error::{SessionError, SessionErrorKind};
@@ -24,6 +25,9 @@ const REGISTERED: [&str; 13] = [
     "auth_time",
     "csrf",
 ];
+
+/// The largest number of roles that a verifier accepts by default.
+const MOST_ROLES: usize = 256;
 
 /// The content of an access token to issue (RFC 9068 section 2.2). The issuer adds `iss` and `aud`.
 ///
@@ -58,6 +62,9 @@ pub struct AccessToken {
     pub client_id: Option<String>,
     /// The granted scope, separated by spaces (RFC 6749 section 3.3). No `scope` claim if empty.
     pub scope: String,
+    /// The roles, in the [role claim](crate::IssuerBuilder::role_claim) of the issuer (RFC 9068
+    /// section 2.2.3.1). No claim if empty.
+    pub roles: Vec<String>,
     /// The time of the last authentication (`auth_time`), in seconds since the epoch.
     pub auth_time: Option<u64>,
     /// The CSRF token that `x-csrf-token` must repeat if the access token comes in a cookie
@@ -86,6 +93,7 @@ impl AccessToken {
             session: None,
             client_id: None,
             scope: String::new(),
+            roles: Vec::new(),
             auth_time: None,
             csrf: None,
             jti: None,
@@ -128,6 +136,23 @@ pub(crate) fn is_scope(text: &str) -> bool {
     text.is_empty() || text.split(' ').all(tollgate_core::policy::is_scope_token)
 }
 
+/// Adds scopes, separated by spaces, to a list that does not have them.
+pub(crate) fn add_scopes(held: &mut String, more: &str) {
+    for scope in more.split(' ').filter(|scope| !scope.is_empty()) {
+        if !held.split(' ').any(|held| held == scope) {
+            if !held.is_empty() {
+                held.push(' ');
+            }
+            held.push_str(scope);
+        }
+    }
+}
+
+/// Returns whether no role is empty, and a verifier accepts as many.
+pub(crate) fn are_roles(roles: &[String]) -> bool {
+    roles.len() <= MOST_ROLES && !roles.iter().any(String::is_empty)
+}
+
 /// The claims set, in serialisation order.
 #[derive(Serialize)]
 pub(super) struct ClaimsSet<'a> {
@@ -142,6 +167,8 @@ pub(super) struct ClaimsSet<'a> {
     sid: Option<String>,
     #[serde(skip_serializing_if = "str::is_empty")]
     scope: &'a str,
+    #[serde(flatten)]
+    roles: Option<Roles<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_time: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -150,11 +177,26 @@ pub(super) struct ClaimsSet<'a> {
     custom: &'a Map<String, Value>,
 }
 
+/// The role claim, whose name is configured.
+struct Roles<'a> {
+    claim: &'a str,
+    roles: &'a [String],
+}
+
+impl Serialize for Roles<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(self.claim, self.roles)?;
+        map.end()
+    }
+}
+
 /// The values that the issuer adds to a token.
 pub(super) struct Stamp<'a> {
     pub(super) issuer: &'a str,
     pub(super) audience: &'a str,
     pub(super) client_id: &'a str,
+    pub(super) role_claim: &'a str,
     pub(super) lifetime: u64,
     pub(super) now: u64,
     pub(super) jti: &'a str,
@@ -175,6 +217,17 @@ impl<'a> ClaimsSet<'a> {
         }
         if !is_scope(&token.scope) {
             return refuse("the scope of an access token is not a list of scope tokens".to_owned());
+        }
+        let roles = &token.roles[..];
+        if !are_roles(roles) {
+            return refuse(format!(
+                "a role is empty, or there are more than {MOST_ROLES}: {}",
+                roles.len()
+            ));
+        }
+        let claim = stamp.role_claim;
+        if !roles.is_empty() && token.claims.contains_key(claim) {
+            return refuse(format!("custom claim {claim:?} is the role claim"));
         }
         let client_id = token.client_id.as_deref().unwrap_or(stamp.client_id);
         let jti = token.jti.as_deref().unwrap_or(stamp.jti);
@@ -202,6 +255,7 @@ impl<'a> ClaimsSet<'a> {
             jti,
             sid: token.session.as_ref().map(SessionId::to_string),
             scope: &token.scope,
+            roles: (!roles.is_empty()).then_some(Roles { claim, roles }),
             auth_time: token.auth_time,
             csrf: token.csrf.as_deref(),
             custom: &token.claims,

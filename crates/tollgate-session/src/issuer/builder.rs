@@ -9,7 +9,7 @@ use tollgate_core::{Clock, ConfigError, ConfigErrorKind, SigningKey, SystemClock
 
 use super::schedule::Schedule;
 use super::snapshot::Snapshot;
-use super::{Inner, Issuer};
+use super::{AccessToken, Inner, Issuer};
 use crate::random::{Random, SystemRandom};
 
 /// The longest access lifetime. Anything longer should be a session.
@@ -38,6 +38,7 @@ pub struct IssuerBuilder {
     name: String,
     audiences: Vec<String>,
     client_id: Option<String>,
+    role_claim: String,
     first: Vec<SigningKey>,
     next: Vec<(SigningKey, u64)>,
     access_lifetime: Duration,
@@ -52,6 +53,7 @@ impl IssuerBuilder {
             name,
             audiences: Vec::new(),
             client_id: None,
+            role_claim: "roles".to_owned(),
             first: Vec::new(),
             next: Vec::new(),
             access_lifetime: Duration::from_secs(15 * 60),
@@ -183,6 +185,30 @@ impl IssuerBuilder {
         self
     }
 
+    /// Sets the claim with the roles of [`Login::role`](crate::Login::role), a member of the claims
+    /// set. [`Issuer::verifier`] and [`Sessions::gate`](crate::Sessions::gate) read roles from it.
+    /// Default: `roles` (RFC 9068 section 2.2.3.1).
+    ///
+    /// ```
+    /// # use tollgate::{Algorithm, SigningKey};
+    /// # use tollgate::session::{AccessToken, Issuer};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let issuer = Issuer::builder("https://id.example.com")
+    ///     .audience("orders-api")
+    ///     .role_claim("https://example.com/roles")
+    ///     .signing_key(SigningKey::generate(Algorithm::EdDSA)?.with_kid("1"))
+    ///     .build()?;
+    /// let mut token = AccessToken::new("u-7");
+    /// token.roles.push("admin".to_owned());
+    /// let user = issuer.verifier().build()?.verify(issuer.issue(&token)?)?;
+    /// assert!(user.has_role("admin"));
+    /// # Ok(()) }
+    /// ```
+    pub fn role_claim(mut self, name: impl Into<String>) -> Self {
+        self.role_claim = name.into();
+        self
+    }
+
     /// Sets the clock. Default: the system clock.
     ///
     /// ```
@@ -224,7 +250,9 @@ impl IssuerBuilder {
     /// # Errors
     /// [`ConfigError`] if:
     ///
-    /// - the issuer, the audience or the client is missing, empty or has control characters;
+    /// - the issuer, the audience, the client or the role claim is missing, empty or has control
+    ///   characters;
+    /// - the role claim is a claim that the issuer sets otherwise, such as `sub`;
     /// - there is no first key, or more than one;
     /// - a key has no `kid`, two keys have the same `kid`, or two become active in the same second;
     /// - an HMAC secret stands beside public keys;
@@ -247,13 +275,20 @@ impl IssuerBuilder {
             return refuse(ConfigErrorKind::Contradiction, "`audience` is set twice");
         }
         let client_id = self.client_id.unwrap_or_else(|| audience.clone());
-        for text in [&self.name, &audience, &client_id] {
+        for text in [&self.name, &audience, &client_id, &self.role_claim] {
             if text.is_empty() || text.chars().any(char::is_control) {
                 return refuse(
                     ConfigErrorKind::InvalidText,
-                    "the issuer, `audience` or `client_id` is empty or has a control character",
+                    "the issuer, `audience`, `client_id` or `role_claim` is empty or has a control \
+                     character",
                 );
             }
+        }
+        if AccessToken::is_registered_claim(&self.role_claim) {
+            return refuse(
+                ConfigErrorKind::Contradiction,
+                "`role_claim` is a claim that the issuer sets: choose another name",
+            );
         }
         let lifetime = self.access_lifetime;
         if lifetime < Duration::from_secs(1)
@@ -289,6 +324,7 @@ impl IssuerBuilder {
             name: self.name,
             audience,
             client_id,
+            role_claim: self.role_claim,
             access_lifetime: lifetime,
             leeway: self.leeway,
             clock: self.clock,

@@ -17,13 +17,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tollgate_core::{
-    Clock, ConfigError, KeyEpoch, KeySet, KeySource, SigningKey, Unavailable, Verifier,
+    ClaimPath, Clock, ConfigError, KeyEpoch, KeySet, KeySource, SigningKey, Unavailable, Verifier,
     VerifierBuilder,
 };
 
 pub use self::access_token::AccessToken;
-pub(crate) use self::access_token::is_scope;
 use self::access_token::{ClaimsSet, Stamp};
+pub(crate) use self::access_token::{add_scopes, are_roles, is_scope};
 pub use self::builder::IssuerBuilder;
 pub(crate) use self::builder::{LONGEST_ACCESS, LONGEST_LEEWAY};
 pub use self::jwks::JwksEndpoint;
@@ -66,6 +66,7 @@ struct Inner {
     name: String,
     audience: String,
     client_id: String,
+    role_claim: String,
     access_lifetime: Duration,
     leeway: Duration,
     clock: Arc<dyn Clock>,
@@ -167,7 +168,8 @@ impl Issuer {
     /// # Errors
     /// `Misconfigured` if:
     ///
-    /// - a custom claim has a name that the issuer sets;
+    /// - a custom claim has a name that the issuer sets, or the name of the role claim beside roles;
+    /// - a role is empty, or there are more than 256;
     /// - the subject is empty, or the scope is not a list of scope tokens;
     /// - the lifetime is longer than the [access lifetime](Self::access_lifetime);
     /// - no key is active, or there is no randomness.
@@ -199,6 +201,7 @@ impl Issuer {
             issuer: &issuer.name,
             audience: &issuer.audience,
             client_id: &issuer.client_id,
+            role_claim: &issuer.role_claim,
             lifetime: issuer.access_lifetime.as_secs(),
             now,
             jti: &jti,
@@ -215,7 +218,7 @@ impl Issuer {
     }
 
     /// Creates a builder of a verifier for this issuer's access tokens. The issuer, the audience,
-    /// the profile of RFC 9068, the rotating keys, the clock and the leeway are set.
+    /// the profile of RFC 9068, the role claim, the rotating keys, the clock and the leeway are set.
     ///
     /// The verifier refuses a token that was issued longer ago than the
     /// [access lifetime](Self::access_lifetime), whatever its `exp`. After the lifetime was
@@ -233,7 +236,15 @@ impl Issuer {
     /// ```
     pub fn verifier(&self) -> VerifierBuilder {
         let clock = Arc::clone(&self.0.clock);
+        let role_claim = &*self.0.role_claim;
+        // Exact where a dot in the name would allow other readings.
+        let roles = if role_claim.contains('.') {
+            ClaimPath::from([role_claim])
+        } else {
+            ClaimPath::from(role_claim)
+        };
         Verifier::builder()
+            .issued_role_claim(roles)
             .issuer(&*self.0.name)
             .audience(&*self.0.audience)
             .access_token_profile()
@@ -267,6 +278,11 @@ impl Issuer {
     /// The audience of the tokens (`aud`).
     pub fn audience(&self) -> &str {
         &self.0.audience
+    }
+
+    /// The claim with the roles.
+    pub fn role_claim(&self) -> &str {
+        &self.0.role_claim
     }
 
     /// The longest lifetime of a token.

@@ -10,10 +10,11 @@ use serde_json::{Map, Value};
 use super::binding::Binding;
 use super::key::RefreshKeys;
 use super::token::RefreshToken;
+use crate::continuation::SessionUpdate;
 use crate::device::Device;
 use crate::error::{SessionError, SessionErrorKind};
 use crate::id::SessionId;
-use crate::issuer::{AccessToken, LONGEST_ACCESS, LONGEST_LEEWAY, is_scope};
+use crate::issuer::{AccessToken, LONGEST_ACCESS, LONGEST_LEEWAY, add_scopes, are_roles, is_scope};
 use crate::store::StoredSession;
 
 /// The longest duration of an operation, in seconds: the largest store timeout.
@@ -90,12 +91,23 @@ pub(crate) struct Body {
     /// The times of all access tokens of the session. See [`Body::issued`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) issued: Option<Issued>,
-    /// The scope that the login granted.
+    /// The scope of the session.
     pub(crate) scope: String,
+    /// The scope that the login granted, once the session's has changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) login_scope: Option<String>,
+    /// The idle timeout that the login asked for, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) idle: Option<u64>,
+    /// Whether the cookies end with the browser.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) browser_session: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) client_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) csrf: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) roles: Vec<String>,
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(crate) claims: Map<String, Value>,
     #[serde(default)]
@@ -287,11 +299,56 @@ impl Body {
             && self.client_id.as_deref() != Some("")
             && [&self.scope, &access.scope]
                 .into_iter()
+                .chain(&self.login_scope)
                 .all(|scope| is_scope(scope))
+            && are_roles(&self.roles)
             && !self
                 .claims
                 .keys()
                 .any(|name| AccessToken::is_registered_claim(name))
+    }
+
+    /// Changes the roles, claims and scope. Older claims may have the roles, too.
+    fn apply(&mut self, update: &SessionUpdate, role_claim: &str) {
+        if let Some(roles) = &update.roles {
+            self.roles.clone_from(roles);
+            self.claims.remove(role_claim);
+        }
+        if update.all_claims {
+            self.claims.clear();
+        }
+        for (name, value) in &update.claims {
+            if value.is_null() {
+                self.claims.remove(name);
+            } else {
+                self.claims.insert(name.clone(), value.clone());
+            }
+        }
+        let of_login = self.login_scope.as_ref().unwrap_or(&self.scope);
+        let mut scope = match &update.scope {
+            Some(scope) => within(scope, of_login),
+            None => self.scope.clone(),
+        };
+        add_scopes(&mut scope, &update.granted);
+        if scope != self.scope {
+            // From now on, tokens with another scope than the session's may be presented.
+            self.login_scope
+                .get_or_insert(std::mem::replace(&mut self.scope, scope));
+        }
+    }
+
+    /// Returns the body as a login would have stored it: without what [`GROWTH`](Self::GROWTH) is
+    /// for.
+    fn at_login(&self) -> Self {
+        Self {
+            previous: None,
+            late: None,
+            earlier: Vec::new(),
+            step_up: None,
+            former: None,
+            device: Device::default(),
+            ..self.clone()
+        }
     }
 
     /// Replaces the access token.
@@ -388,8 +445,12 @@ impl Record {
                 former: None,
                 issued: None,
                 scope: String::new(),
+                login_scope: None,
+                idle: None,
+                browser_session: false,
                 client_id: None,
                 csrf: None,
+                roles: Vec::new(),
                 claims: Map::new(),
                 device: Device::default(),
                 binding: None,
@@ -397,26 +458,37 @@ impl Record {
         }
     }
 
+    /// Changes the roles, claims and scope. The record then has room for later writes.
+    pub(crate) fn apply(
+        &mut self,
+        update: &SessionUpdate,
+        role_claim: &str,
+    ) -> Result<(), SessionError> {
+        let before = (
+            self.body.roles.clone(),
+            self.body.claims.clone(),
+            self.body.scope.clone(),
+        );
+        self.body.apply(update, role_claim);
+        let body = &self.body;
+        if (&body.roles, &body.claims, &body.scope) == (&before.0, &before.1, &before.2) {
+            return Ok(());
+        }
+        let data = serialised(&body.at_login())?;
+        check_size(&data, Body::MOST)
+    }
+
     /// Serialises the session for a store.
     pub(crate) fn write(&self) -> Result<StoredSession, SessionError> {
-        let misfit = |_| {
-            SessionError::new(
-                SessionErrorKind::Misconfigured,
-                "the session cannot be serialised",
-            )
-        };
-        let data = serde_json::to_vec(&self.body).map_err(misfit)?;
+        let data = serialised(&self.body)?;
         let most = if self.revision > 1 {
             Body::MOST + Body::GROWTH
         } else {
             Body::MOST
         };
         // The end of a session must not fail.
-        if data.len() > most && self.body.ended_at.is_none() {
-            return Err(SessionError::new(
-                SessionErrorKind::TooLarge,
-                format!("the session has {} bytes, more than {most}", data.len()),
-            ));
+        if self.body.ended_at.is_none() {
+            check_size(&data, most)?;
         }
         // An ended session is treated as a missing one. It is kept for a logout that is repeated
         // after an error: it must find the end of the session to confirm it.
@@ -463,4 +535,32 @@ impl Record {
             body,
         }
     }
+}
+
+fn serialised(body: &Body) -> Result<Vec<u8>, SessionError> {
+    let misfit = |_| {
+        SessionError::new(
+            SessionErrorKind::Misconfigured,
+            "the session cannot be serialised",
+        )
+    };
+    serde_json::to_vec(body).map_err(misfit)
+}
+
+fn check_size(data: &[u8], most: usize) -> Result<(), SessionError> {
+    if data.len() > most {
+        return Err(SessionError::new(
+            SessionErrorKind::TooLarge,
+            format!("the session has {} bytes, more than {most}", data.len()),
+        ));
+    }
+    Ok(())
+}
+
+/// Returns the scopes that are in both lists.
+pub(super) fn within(scope: &str, held: &str) -> String {
+    let both = scope
+        .split(' ')
+        .filter(|scope| !scope.is_empty() && held.split(' ').any(|held| held == *scope));
+    both.collect::<Vec<_>>().join(" ")
 }

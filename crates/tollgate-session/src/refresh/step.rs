@@ -1,11 +1,13 @@
 //! The decisions about a session. All transitions are decided here, without waiting, reading a
 //! clock or using randomness.
 
+use std::borrow::Cow;
+
 use aws_lc_rs::constant_time;
 
 use super::binding::Binding;
 use super::key::RefreshKeys;
-use super::record::{Access, Body, Late, Record, Sealed, StepUp};
+use super::record::{Access, Body, Late, Record, Sealed, StepUp, within};
 use super::token::RefreshToken;
 use crate::device::Device;
 
@@ -174,7 +176,9 @@ pub(crate) fn step(record: &Record, event: &Event<'_>, now: u64, rules: &Rules) 
                 generation: next.generation,
                 at: not_before(body.step_up.map_or(0, |last| last.at), *by_store),
             });
-            next.issue(access(&next, &presented.scope, jti, (now, next.cap), rules));
+            let scope = kept(&next, presented);
+            let end = next.idle_until;
+            next.issue(access(&next, &scope, jti, (now, end), rules));
             Outcome::Replace(Box::new(next))
         }
         Event::Restamp { not_before } => restamp(body, *not_before, now),
@@ -300,7 +304,8 @@ fn rotate(
         return Outcome::Refused(Refused::Expired);
     };
     next.former = Some(body.access.clone());
-    next.issue(access(body, scope, jti, (now, body.cap), rules));
+    let end = next.idle_until;
+    next.issue(access(body, scope, jti, (now, end), rules));
     next.device = body.device.updated(device.clone());
     Outcome::Replace(Box::new(next))
 }
@@ -370,7 +375,9 @@ fn slide(record: &Record, presented: &Presented, jti: &str, now: u64, rules: &Ru
     if presented.auth_time.unwrap_or(0) < body.auth_time {
         return Outcome::Refused(Refused::SteppedUp);
     }
-    let fresh = access(body, &presented.scope, jti, (now, body.cap), rules);
+    let scope = &*kept(body, presented);
+    let end = idle_until(body, now, rules);
+    let fresh = access(body, scope, jti, (now, end), rules);
     if fresh.expires_at <= presented.expires_at {
         return Outcome::Refused(Refused::NothingGained);
     }
@@ -378,7 +385,7 @@ fn slide(record: &Record, presented: &Presented, jti: &str, now: u64, rules: &Ru
     let last = &body.access;
     if last.jti != presented.jti
         && last.issued_at >= presented.issued_at
-        && last.scope == presented.scope
+        && last.scope == scope
         && last.expires_at > presented.expires_at
         && last.expires_at >= now.saturating_add(rules.access / 2)
         && last.expires_at <= last.issued_at.saturating_add(rules.access)
@@ -406,10 +413,26 @@ fn restamp(body: &Body, not_before: u64, now: u64) -> Outcome {
     Outcome::Replace(Box::new(next))
 }
 
+/// Returns the idle timeout of a session that is used now. The login may have asked for less than
+/// the rules.
+fn idle_until(body: &Body, now: u64, rules: &Rules) -> u64 {
+    let idle = body.idle.map_or(rules.idle, |idle| idle.min(rules.idle));
+    now.saturating_add(idle).min(body.cap)
+}
+
+/// Returns the scope of a token that replaces the presented one. Only a session whose scope has
+/// changed may have less.
+fn kept<'p>(body: &Body, presented: &'p Presented) -> Cow<'p, str> {
+    match body.login_scope {
+        Some(_) => within(&presented.scope, &body.scope).into(),
+        None => presented.scope.as_str().into(),
+    }
+}
+
 /// Moves the idle timeout. The absolute timeout stays.
 fn used(body: &Body, now: u64, rules: &Rules) -> Body {
     let mut next = body.clone();
-    next.idle_until = now.saturating_add(rules.idle).min(body.cap);
+    next.idle_until = idle_until(body, now, rules);
     next.last_seen = now.max(body.last_seen);
     next
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use tollgate_core::{ConfigError, ConfigErrorKind};
 
+use super::hook::{Ask, Hook};
 use super::{Inner, Listener, Sessions};
+use crate::continuation::{Continuation, ContinuedSession};
 use crate::event::SessionEvent;
 use crate::issuer::Issuer;
 use crate::refresh::{RefreshKey, RefreshKeys, Rules};
@@ -19,7 +21,10 @@ const MOST_SESSIONS: usize = 10_000;
 /// The default of `late_repeat`.
 const LATE: Duration = Duration::from_secs(3600);
 
-/// The upper bound of `store_timeout`.
+/// The default of `continue_timeout`.
+const CONTINUE: Duration = Duration::from_secs(5);
+
+/// The upper bound of `store_timeout` and `continue_timeout`.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A builder of [`Sessions`]. [`build`](Self::build) refuses contradictions.
@@ -59,6 +64,8 @@ pub struct SessionsBuilder {
     max_revocations: Option<usize>,
     timeout: Duration,
     on_event: Option<Listener>,
+    on_continue: Option<Ask>,
+    continue_timeout: Option<Duration>,
 }
 
 impl SessionsBuilder {
@@ -79,6 +86,8 @@ impl SessionsBuilder {
             max_revocations: None,
             timeout: Duration::from_secs(1),
             on_event: None,
+            on_continue: None,
+            continue_timeout: None,
         }
     }
 
@@ -289,6 +298,71 @@ impl SessionsBuilder {
         self
     }
 
+    /// Sets a hook that is called before a session goes on: at a refresh, a renewal by activity, a
+    /// re-authentication, and the repeat of one. It returns the roles, claims and scope that the
+    /// user has now, ends the session of a user who was disabled, or is
+    /// [unavailable](Continuation::unavailable). Without a hook, a session keeps what its login
+    /// said.
+    ///
+    /// The hook is called with a genuine credential of a live session only, before anything is
+    /// written and outside of locks. Concurrent calls for one session on one instance share an
+    /// answer. If the session changes while the hook is called, it is called again. Of several
+    /// instances the one that writes first decides, and the others return its tokens.
+    ///
+    /// A failure, a panic and an answer that takes longer than
+    /// [`continue_timeout`](Self::continue_timeout) are 503, and the session does not change. A
+    /// future that is dropped, because its client has disconnected, is dropped at its next `await`.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/builder.md")]
+    /// use tollgate::session::{Continuation, ContinuedSession};
+    ///
+    /// let hook = async |session: ContinuedSession| {
+    ///     if session.subject() == "u-7" {
+    ///         Continuation::keep().roles(["clerk"])
+    ///     } else {
+    ///         Continuation::end()
+    ///     }
+    /// };
+    /// let sessions = builder.refresh_key(key).on_continue(hook).build()?;
+    /// let tokens = sessions.login(Login::new("u-7").role("admin")).await?;
+    /// let tokens = sessions.refresh(&tokens.refresh_token, RefreshRequest::default()).await?;
+    /// let principal = sessions.issuer().verifier().build()?.verify(&tokens.access_token)?;
+    /// assert!(principal.has_role("clerk") && !principal.has_role("admin"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn on_continue<F>(
+        mut self,
+        hook: impl Fn(ContinuedSession) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output: Into<Continuation>> + Send + 'static,
+    {
+        self.on_continue = Some(Box::new(move |session| {
+            let answer = hook(session);
+            Box::pin(async move { answer.await.into() })
+        }));
+        self
+    }
+
+    /// Sets the time limit of the hook of [`on_continue`](Self::on_continue). Default: 5 seconds.
+    /// Maximum: 60 seconds.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/builder.md")]
+    /// let pointless = builder.refresh_key(key).continue_timeout(Duration::from_secs(1)).build();
+    /// assert!(pointless.is_err(), "there is no hook");
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn continue_timeout(mut self, limit: Duration) -> Self {
+        self.continue_timeout = Some(limit);
+        self
+    }
+
     /// Creates the sessions. Must be called inside a tokio runtime with the timer enabled, as a
     /// task follows the revocations.
     ///
@@ -300,6 +374,7 @@ impl SessionsBuilder {
     /// - a timeout is not in whole seconds, or the timeouts contradict each other or the access
     ///   lifetime;
     /// - the store timeout is not shorter than a non-zero grace period;
+    /// - there is a time limit of a hook, but no hook;
     /// - there is no tokio runtime.
     ///
     /// ```
@@ -340,6 +415,7 @@ impl SessionsBuilder {
             keys,
         };
         let verifier = self.issuer.verifier().build()?;
+        let limit = self.continue_timeout.unwrap_or(CONTINUE);
         Ok(Sessions(Arc::new(Inner {
             verifier,
             issuer: self.issuer,
@@ -351,6 +427,7 @@ impl SessionsBuilder {
             most_revocations: self.most_revocations,
             timeout: self.timeout,
             on_event: self.on_event,
+            hook: self.on_continue.map(|ask| Hook::new(ask, limit)),
         })))
     }
 
@@ -358,6 +435,7 @@ impl SessionsBuilder {
         use ConfigErrorKind::{Contradiction, OutOfRange};
 
         let access = self.issuer.access_lifetime();
+        let limit = self.continue_timeout;
         let late = self.late.filter(|late| !late.is_zero());
         let whole = [self.idle, self.absolute, self.grace, late.unwrap_or(LATE)]
             .iter()
@@ -403,6 +481,16 @@ impl SessionsBuilder {
                 self.timeout.is_zero() || self.timeout > LONGEST_TIMEOUT,
                 OutOfRange,
                 "`store_timeout` must be above zero and at most 60 s",
+            ),
+            (
+                limit.is_some_and(|limit| limit.is_zero() || limit > LONGEST_TIMEOUT),
+                OutOfRange,
+                "`continue_timeout` must be above zero and at most 60 s",
+            ),
+            (
+                limit.is_some() && self.on_continue.is_none(),
+                Contradiction,
+                "`continue_timeout` requires `on_continue`",
             ),
             (
                 self.most == 0 || self.most > MOST_SESSIONS,

@@ -1,6 +1,7 @@
 //! Login.
 
 use std::cmp::Reverse;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
@@ -11,6 +12,7 @@ use crate::device::Device;
 use crate::error::{SessionError, SessionErrorKind};
 use crate::event::SessionEvent;
 use crate::id::SessionId;
+use crate::issuer::add_scopes;
 use crate::refresh::{Access, Binding, Body, Bytes, Issued, Record, Sealed};
 use crate::revocation::{Revocation, RevocationKind};
 
@@ -31,12 +33,16 @@ use crate::revocation::{Revocation, RevocationKind};
 pub struct Login {
     subject: String,
     scope: String,
+    roles: Vec<String>,
     claims: Map<String, Value>,
     client_id: Option<String>,
     auth_time: Option<u64>,
     device: Device,
     csrf: bool,
     bound: bool,
+    idle: Option<Duration>,
+    absolute: Option<Duration>,
+    browser_session: bool,
 }
 
 impl Login {
@@ -54,12 +60,16 @@ impl Login {
         Self {
             subject: subject.into(),
             scope: String::new(),
+            roles: Vec::new(),
             claims: Map::new(),
             client_id: None,
             auth_time: None,
             device: Device::default(),
             csrf: false,
             bound: false,
+            idle: None,
+            absolute: None,
+            browser_session: false,
         }
     }
 
@@ -73,19 +83,47 @@ impl Login {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn scope(mut self, scope: impl AsRef<str>) -> Self {
-        for scope in scope.as_ref().split(' ').filter(|scope| !scope.is_empty()) {
-            if !self.scope.split(' ').any(|held| held == scope) {
-                if !self.scope.is_empty() {
-                    self.scope.push(' ');
-                }
-                self.scope.push_str(scope);
-            }
+        add_scopes(&mut self.scope, scope.as_ref());
+        self
+    }
+
+    /// Adds a role, for [`role`](tollgate_core::policy::role) in the policies behind
+    /// [`Sessions::gate`]. It is in the [role claim](crate::IssuerBuilder::role_claim) of every
+    /// access token of the session, until [`on_continue`](crate::SessionsBuilder::on_continue) or
+    /// [`Sessions::update`] replaces it.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/sessions.md")]
+    /// let tokens = sessions.login(Login::new("u-7").role("admin")).await?;
+    /// let principal = sessions.issuer().verifier().build()?.verify(&tokens.access_token)?;
+    /// assert!(principal.has_role("admin"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn role(mut self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        if !self.roles.contains(&name) {
+            self.roles.push(name);
         }
         self
     }
 
+    /// Adds several roles, as [`role`](Self::role) does.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/sessions.md")]
+    /// let tokens = sessions.login(Login::new("u-7").roles(["clerk", "buyer"])).await?;
+    /// let principal = sessions.issuer().verifier().build()?.verify(&tokens.access_token)?;
+    /// assert_eq!(principal.roles().collect::<Vec<_>>(), ["clerk", "buyer"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn roles(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        names.into_iter().fold(self, Self::role)
+    }
+
     /// Adds a custom claim to every access token of the session. A name that the issuer sets is
-    /// refused at login.
+    /// refused at login, and so is the role claim.
     ///
     /// ```
     #[doc = include_str!("../../doc/sessions.md")]
@@ -168,6 +206,76 @@ impl Login {
         self
     }
 
+    /// Sets the idle timeout of this session, in whole seconds. The shorter of this and
+    /// [`SessionsBuilder::idle_timeout`](crate::SessionsBuilder::idle_timeout) applies. An access
+    /// token lives no longer.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/sessions.md")]
+    /// use std::time::Duration;
+    ///
+    /// let hour = Duration::from_secs(3600);
+    /// let tokens = sessions.login(Login::new("u-7").idle_timeout(hour)).await?;
+    /// assert_eq!(tokens.refresh_expires_in, 3600);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn idle_timeout(mut self, idle: Duration) -> Self {
+        self.idle = Some(idle);
+        self
+    }
+
+    /// Sets the absolute timeout of this session, in whole seconds. The shorter of this and
+    /// [`SessionsBuilder::absolute_timeout`](crate::SessionsBuilder::absolute_timeout) applies.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/sessions.md")]
+    /// use std::time::Duration;
+    ///
+    /// let remember_me = false;
+    /// let mut login = Login::new("u-7");
+    /// if !remember_me {
+    ///     login = login.absolute_timeout(Duration::from_secs(12 * 3600)).browser_session();
+    /// }
+    /// assert_eq!(sessions.login(login).await?.session_expires_in, 12 * 3600);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn absolute_timeout(mut self, absolute: Duration) -> Self {
+        self.absolute = Some(absolute);
+        self
+    }
+
+    /// Makes all cookies of this session end with the browser: they have no `Max-Age`. The timeouts
+    /// of the session apply as well, as some browsers restore such cookies. Without cookies it has
+    /// no effect.
+    ///
+    /// ```
+    /// # use tollgate::session::{
+    /// #     CookieTransport, Issuer, Login, MemoryStore, RefreshKey, Sessions,
+    /// # };
+    /// # use tollgate::SigningKey;
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
+    /// # let sessions = Sessions::builder(issuer, MemoryStore::default())
+    /// #     .refresh_key(RefreshKey::generate(1)?).build()?;
+    /// use tollgate::extend::EndpointRequest;
+    ///
+    /// let transport = CookieTransport::builder().build()?;
+    /// let request = EndpointRequest::new("GET", "/callback");
+    /// let login = Login::new("u-7").browser_session();
+    /// let (_, edits) = transport.log_in(&sessions, login, &request).await?;
+    /// let mut lines = edits.iter().map(|(_, line)| String::from_utf8_lossy(line));
+    /// assert!(!lines.any(|line| line.contains("Max-Age")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn browser_session(mut self) -> Self {
+        self.browser_session = true;
+        self
+    }
+
     /// Binds the session to the browser, by a cookie with a secret.
     pub(crate) const fn bound(mut self) -> Self {
         self.bound = true;
@@ -203,8 +311,8 @@ impl Sessions {
     /// # Errors
     /// The client gets no session in these cases:
     ///
-    /// - `Misconfigured`: the subject is empty, a custom claim has a registered name, or the scope
-    ///   is malformed.
+    /// - `Misconfigured`: the subject or a role is empty, a timeout is shorter than a second, there are more than 256 roles, a custom
+    ///   claim has a registered name or that of the role claim, or the scope is malformed.
     /// - `TooLarge`: the claims do not fit into a session.
     /// - `Unavailable`: a store failed or timed out.
     ///
@@ -333,13 +441,32 @@ impl Sessions {
                 "the subject of a session is empty",
             ));
         }
+        if login.claims.contains_key(self.0.issuer.role_claim()) {
+            return Err(SessionError::new(
+                SessionErrorKind::Misconfigured,
+                "a custom claim has the name of the role claim: use `Login::role`",
+            ));
+        }
         let rules = &self.0.rules;
+        let shorter =
+            |own: Option<Duration>, rule: u64| own.map_or(rule, |own| own.as_secs().min(rule));
+        let (idle, absolute) = (
+            shorter(login.idle, rules.idle),
+            shorter(login.absolute, rules.absolute),
+        );
+        if idle == 0 || absolute == 0 {
+            return Err(SessionError::new(
+                SessionErrorKind::Misconfigured,
+                "a timeout of the login is shorter than a second",
+            ));
+        }
         let id = SessionId::generate(&**self.0.issuer.random())?;
         let mut salt = [0; 32];
         self.0.issuer.random().fill(&mut salt)?;
         let key = rules.keys.newest();
         let current = Sealed::new(&key.derive(&id, 1, &salt), key.id());
-        let cap = now.saturating_add(rules.absolute);
+        let cap = now.saturating_add(absolute);
+        let idle_until = now.saturating_add(idle).min(cap);
         let auth_time = login.auth_time.map_or(now, |auth_time| auth_time.min(now));
         let binding = if login.bound {
             Some(Binding::generate(id, &**self.0.issuer.random())?)
@@ -350,7 +477,7 @@ impl Sessions {
             version: Body::VERSION,
             created_at: now,
             cap,
-            idle_until: now.saturating_add(rules.idle).min(cap),
+            idle_until,
             last_seen: now,
             auth_time,
             ended_at: None,
@@ -365,13 +492,17 @@ impl Sessions {
             access: Access {
                 jti: self.fresh_jti()?,
                 issued_at: now,
-                expires_at: now.saturating_add(rules.access).min(cap),
+                expires_at: now.saturating_add(rules.access).min(idle_until),
                 scope: login.scope.clone(),
                 auth_time: Some(auth_time),
             },
             former: None,
             issued: None,
             scope: login.scope.clone(),
+            login_scope: None,
+            idle: login.idle.map(|_| idle),
+            browser_session: login.browser_session,
+            roles: login.roles.clone(),
             client_id: login.client_id.clone(),
             csrf: if login.csrf {
                 Some(self.fresh_csrf()?)

@@ -2,6 +2,7 @@
 
 mod binding;
 mod builder;
+mod hook;
 mod info;
 mod login;
 mod logout;
@@ -9,6 +10,7 @@ mod refresh;
 mod renewal;
 mod store_access;
 mod tokens;
+mod update;
 
 use std::fmt;
 use std::sync::Arc;
@@ -80,6 +82,7 @@ struct Inner {
     most_revocations: usize,
     timeout: Duration,
     on_event: Option<Listener>,
+    hook: Option<hook::Hook>,
 }
 
 impl Sessions {

@@ -1,7 +1,9 @@
 //! The refresh grant (RFC 6749 section 6, RFC 9700 section 4.14.2).
 
+use super::hook::Permission;
 use super::store_access::{TRIES, contended, invalid, is_revoked};
 use super::{Sessions, Tokens};
+use crate::continuation::ContinuationReason;
 use crate::device::Device;
 use crate::error::{SessionError, SessionErrorKind};
 use crate::event::SessionEvent;
@@ -28,6 +30,13 @@ pub struct RefreshRequest {
     pub scope: Option<String>,
     /// The device of the client. Missing values do not change.
     pub device: Device,
+}
+
+/// The outcome of an exchange.
+enum Exchange {
+    Done(Tokens),
+    /// The continuation hook has to be asked first.
+    Asks(Box<Record>, ContinuationReason),
 }
 
 /// The answer to a refresh, before it is carried out.
@@ -60,7 +69,11 @@ impl Sessions {
     ///   period: the session continues with a newer one.
     /// - `Reuse`: the token was used before.
     /// - `ScopeExceeded`: the scope was not granted.
-    /// - `Unavailable`: a store failed or timed out. The client may retry with the same token.
+    /// - `Unavailable`: a store failed or timed out, or the
+    ///   [continuation hook](crate::SessionsBuilder::on_continue) could not decide. The client may
+    ///   retry with the same token.
+    /// - `Misconfigured`, `TooLarge`: the answer of the hook does not fit into a token or a session,
+    ///   which does not change.
     ///
     /// ```
     /// # use tollgate::{Algorithm, SigningKey};
@@ -92,8 +105,7 @@ impl Sessions {
         let token =
             RefreshToken::read(refresh_token).ok_or_else(|| invalid("malformed refresh token"))?;
         let session = token.session;
-        self.bounded(self.exchange(&session, &[token], None, &request))
-            .await
+        self.exchanged(&session, &[token], None, &request).await
     }
 
     /// Refreshes the session of a binding by one of its refresh cookies. All `tokens` name that
@@ -104,8 +116,41 @@ impl Sessions {
         binding: &Binding,
         request: &RefreshRequest,
     ) -> Result<Tokens, SessionError> {
-        self.bounded(self.exchange(&binding.session, tokens, Some(binding), request))
+        self.exchanged(&binding.session, tokens, Some(binding), request)
             .await
+    }
+
+    async fn exchanged(
+        &self,
+        session: &SessionId,
+        tokens: &[RefreshToken],
+        binding: Option<&Binding>,
+        request: &RefreshRequest,
+    ) -> Result<Tokens, SessionError> {
+        let arrived_at = self.0.revocations.by_store(self.now());
+        let mut permission = None;
+        for _ in 0..TRIES {
+            let permission_so_far = permission.as_ref();
+            let exchange = self.exchange(
+                session,
+                tokens,
+                binding,
+                request,
+                arrived_at,
+                permission_so_far,
+            );
+            match self.bounded(exchange).await? {
+                Exchange::Done(tokens) => return Ok(tokens),
+                Exchange::Asks(record, reason) => {
+                    let answer = Box::pin(self.ask(*record, reason)).await?;
+                    permission =
+                        Some(answer.ok_or_else(|| {
+                            invalid("the continuation hook has ended the session")
+                        })?);
+                }
+            }
+        }
+        Err(contended())
     }
 
     async fn exchange(
@@ -114,16 +159,20 @@ impl Sessions {
         tokens: &[RefreshToken],
         binding: Option<&Binding>,
         request: &RefreshRequest,
-    ) -> Result<Tokens, SessionError> {
-        let arrived_at = self.0.revocations.by_store(self.now());
+        arrived_at: u64,
+        permission: Option<&Permission>,
+    ) -> Result<Exchange, SessionError> {
         let jti = self.fresh_jti()?;
         let mut confirmed = false;
         for _ in 0..TRIES {
             // Read before the revocation check, because the expiry is computed from it.
             let now = self.now();
-            let Some((record, stored)) = self.load(session, now).await? else {
+            let Some((mut record, stored)) = self.load(session, now).await? else {
                 return Err(invalid("the session is unknown or expired"));
             };
+            let permitted = permission.filter(|permission| permission.is_for(&record));
+            let must_ask = self.0.hook.is_some() && permitted.is_none();
+            let before = self.permit(&mut record, permitted)?;
             let Some(token) = candidate(&record, tokens, arrived_at, &self.0.rules) else {
                 return Err(invalid("no refresh token of the session"));
             };
@@ -132,41 +181,55 @@ impl Sessions {
                 binding,
                 arrived_at,
                 by_store: self.0.revocations.by_store(now),
-                scope: request.scope.as_deref(),
+                // The hook may grant what the session does not have yet.
+                scope: request.scope.as_deref().filter(|_| !must_ask),
                 device: &request.device,
                 jti: &jti,
             };
             let other_device = record.body.device.differs(&request.device);
             let answer = match step(&record, &event, now, &self.0.rules) {
+                Outcome::Replace(_) if must_ask => {
+                    return Ok(Exchange::Asks(
+                        Box::new(record),
+                        ContinuationReason::Refresh,
+                    ));
+                }
                 Outcome::Replace(body) => Answer::Rotation(record.with(*body)),
                 // Each generation has one late repeat, and an outage of the store must not use it
                 // up. A confirmation may change the revision.
-                Outcome::RepeatLate(_) if !confirmed => {
+                Outcome::RepeatLate(_) if !confirmed && permitted.is_none() => {
                     confirmed = self.confirm(&stored, now).await?;
                     continue;
+                }
+                Outcome::RepeatLate(_) if must_ask => {
+                    return Ok(Exchange::Asks(Box::new(record), ContinuationReason::Repeat));
+                }
+                // A caller that lost the race for the rotation has its permission.
+                Outcome::Repeat { .. } if must_ask && permission.is_none() => {
+                    return Ok(Exchange::Asks(Box::new(record), ContinuationReason::Repeat));
                 }
                 Outcome::RepeatLate(body) => {
                     let former = record.body.former.clone();
                     Answer::LateRepeat(record.with(*body), former)
                 }
                 Outcome::Repeat { late } => {
-                    let mut record = record;
+                    // The answer that the first caller got counts, not the last one of the hook.
+                    let mut record = before.unwrap_or(record);
                     // A caller that requests less scope does not get more because another caller
                     // was first.
-                    if let Some(asked) = granted(&record.body.scope, request.scope.as_deref())
-                        && request.scope.is_some()
-                    {
-                        record.body.access.scope = asked;
+                    if let Some(asked) = request.scope.as_deref() {
+                        let asked = granted(&record.body.scope, Some(asked));
+                        record.body.access.scope = asked.ok_or_else(|| refused(Refused::Scope))?;
                     }
                     Answer::Repeat(record, stored, late)
                 }
-                Outcome::Reuse => return Box::pin(self.reused(&record)).await,
+                Outcome::Reuse => return Err(Box::pin(self.reused(&record)).await?),
                 Outcome::Refused(why) => return Err(refused(why)),
             };
             // Boxed, because the future is large.
             let answered = Box::pin(self.answer(answer, other_device, now));
             if let Some(tokens) = answered.await? {
-                return Ok(tokens);
+                return Ok(Exchange::Done(tokens));
             }
         }
         Err(contended())
@@ -295,7 +358,8 @@ impl Sessions {
         self.within_budget(record, entries, before)
     }
 
-    async fn reused(&self, record: &Record) -> Result<Tokens, SessionError> {
+    /// Ends the session and returns the error for the client.
+    async fn reused(&self, record: &Record) -> Result<SessionError, SessionError> {
         if self.end(&record.id).await?.is_some() {
             tracing::warn!(session = %record.id, "refresh token reuse detected; session ended");
             self.notify(&SessionEvent::ReuseDetected {
@@ -303,7 +367,7 @@ impl Sessions {
                 subject: record.subject.clone(),
             });
         }
-        Err(SessionError::new(
+        Ok(SessionError::new(
             SessionErrorKind::Reuse,
             "the refresh token was used before; its session was ended",
         ))

@@ -2,8 +2,10 @@
 
 use tollgate_core::Principal;
 
+use super::hook::Permission;
 use super::store_access::{Loaded, TRIES, contended, invalid, is_revoked, unreadable};
 use super::{Renewed, Sessions, Tokens};
+use crate::continuation::ContinuationReason;
 use crate::error::SessionError;
 use crate::event::SessionEvent;
 use crate::id::SessionId;
@@ -17,16 +19,36 @@ enum Reason {
     StepUp,
 }
 
+impl Reason {
+    const fn for_hook(self) -> ContinuationReason {
+        match self {
+            Self::Slide => ContinuationReason::Renewal,
+            Self::StepUp => ContinuationReason::Reauthentication,
+        }
+    }
+}
+
+/// The outcome of a renewal.
+enum Reissue {
+    /// The record to issue tokens from, and the time.
+    Done(Box<Record>, u64),
+    Refused,
+    /// The continuation hook has to be asked first.
+    Asks(Box<Record>, ContinuationReason),
+}
+
 impl Sessions {
-    /// Issues another access token for an active user, with the same claims. It never outlives the
+    /// Issues another access token for an active user, with the same claims, unless the
+    /// [continuation hook](crate::SessionsBuilder::on_continue) changes them. It never outlives the
     /// session. Concurrent calls with one token return the same successor.
     ///
-    /// Returns `None` if the new token would not live longer, if the session has expired or ended,
-    /// if the token was revoked after its verification, or if it is from before the last
+    /// Returns `None` if the new token would not live longer, if the session has expired or ended
+    /// or the hook ends it, if the token was revoked after its verification, or if it is from before the last
     /// [re-authentication](Self::reauthenticated).
     ///
     /// # Errors
-    /// `Unavailable` if a store failed or timed out.
+    /// `Unavailable` if a store failed or timed out, or the hook could not decide. `Misconfigured`
+    /// or `TooLarge` if its answer does not fit.
     ///
     /// ```
     #[doc = include_str!("../../doc/sessions.md")]
@@ -40,13 +62,14 @@ impl Sessions {
         let Some((id, presented, names)) = self.presented(principal) else {
             return Ok(None);
         };
-        let reissue = self.reissue(&id, &presented, &names, Reason::Slide);
-        let Some((record, now)) = self.bounded(reissue).await? else {
+        let reissued = self.reissued(&id, &presented, &names, Reason::Slide);
+        let Some((record, now)) = reissued.await? else {
             return Ok(None);
         };
         Ok(Some(Renewed {
             access_token: self.access_token(&record)?,
             expires_in: self.access_end(&record).saturating_sub(now),
+            browser_session: record.body.browser_session,
         }))
     }
 
@@ -60,7 +83,8 @@ impl Sessions {
     ///
     /// # Errors
     /// - `Invalid`: the session has expired or ended, or the token is not from these sessions.
-    /// - `Unavailable`: a store failed or timed out.
+    /// - `Unavailable`: a store failed or timed out, or the hook could not decide.
+    /// - `Misconfigured`, `TooLarge`: the answer of the hook does not fit.
     ///
     /// ```
     #[doc = include_str!("../../doc/sessions.md")]
@@ -80,8 +104,8 @@ impl Sessions {
         let over =
             || invalid("the session has expired or ended, or the token is not from these sessions");
         let (id, presented, names) = self.presented(principal).ok_or_else(over)?;
-        let reissue = self.reissue(&id, &presented, &names, Reason::StepUp);
-        let (record, now) = self.bounded(reissue).await?.ok_or_else(over)?;
+        let reissued = self.reissued(&id, &presented, &names, Reason::StepUp);
+        let (record, now) = reissued.await?.ok_or_else(over)?;
         self.tokens(&record, now)
     }
 
@@ -120,24 +144,54 @@ impl Sessions {
     }
 
     /// Returns the record to issue tokens from, and the time.
-    async fn reissue(
+    async fn reissued(
         &self,
         id: &SessionId,
         presented: &Presented,
         names: &[RevocationKey],
         reason: Reason,
     ) -> Result<Option<(Record, u64)>, SessionError> {
+        let mut permission = None;
+        for _ in 0..TRIES {
+            let reissue = self.reissue(id, presented, names, reason, permission.as_ref());
+            match self.bounded(reissue).await? {
+                Reissue::Done(record, now) => return Ok(Some((*record, now))),
+                Reissue::Refused => return Ok(None),
+                Reissue::Asks(record, reason) => {
+                    permission = Box::pin(self.ask(*record, reason)).await?;
+                    if permission.is_none() {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+        Err(contended())
+    }
+
+    async fn reissue(
+        &self,
+        id: &SessionId,
+        presented: &Presented,
+        names: &[RevocationKey],
+        reason: Reason,
+        permission: Option<&Permission>,
+    ) -> Result<Reissue, SessionError> {
         let jti = &*self.fresh_jti()?;
         for _ in 0..TRIES {
             // Read before the revocation check, because the expiry is computed from it.
             let now = self.now();
-            let (record, stored) = match self.find(id, now).await? {
+            let (mut record, stored) = match self.find(id, now).await? {
                 Loaded::Found(record, stored) => (*record, stored),
                 Loaded::Unreadable(Unreadable::Newer, _) => {
                     return Err(unreadable(Unreadable::Newer));
                 }
-                Loaded::Missing | Loaded::Unreadable(Unreadable::Malformed, _) => return Ok(None),
+                Loaded::Missing | Loaded::Unreadable(Unreadable::Malformed, _) => {
+                    return Ok(Reissue::Refused);
+                }
             };
+            let permitted = permission.filter(|permission| permission.is_for(&record));
+            let must_ask = self.0.hook.is_some() && permitted.is_none();
+            let before = self.permit(&mut record, permitted)?;
             let event = match reason {
                 Reason::Slide => Event::Slide { presented, jti },
                 Reason::StepUp => Event::Reauthenticate {
@@ -147,13 +201,19 @@ impl Sessions {
                 },
             };
             let next = match step(&record, &event, now, &self.0.rules) {
+                Outcome::Replace(_) if must_ask => {
+                    return Ok(Reissue::Asks(Box::new(record), reason.for_hook()));
+                }
+                Outcome::Repeat { .. } if must_ask && permission.is_none() => {
+                    return Ok(Reissue::Asks(Box::new(record), ContinuationReason::Repeat));
+                }
                 Outcome::Replace(body) => Some(record.with(*body)),
                 Outcome::Repeat { .. } => None,
-                _ => return Ok(None),
+                _ => return Ok(Reissue::Refused),
             };
             let revocations = self.revocations_of(&record, names.iter().cloned()).await?;
             if is_revoked(&record, &revocations) || was_revoked(presented, &revocations, reason) {
-                return Ok(None);
+                return Ok(Reissue::Refused);
             }
             let record = if let Some(next) = next {
                 let next = self.past(next, &revocations, now);
@@ -162,6 +222,7 @@ impl Sessions {
                 }
                 next
             } else {
+                let record = before.unwrap_or(record);
                 let record = self.restamped(record, &revocations).await?;
                 if record.revision == stored.revision && !self.confirm(&stored, now).await? {
                     continue;
@@ -172,7 +233,7 @@ impl Sessions {
                 session: record.id,
                 subject: record.subject.clone(),
             });
-            return Ok(Some((record, now)));
+            return Ok(Reissue::Done(Box::new(record), now));
         }
         Err(contended())
     }

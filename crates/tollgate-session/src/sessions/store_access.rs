@@ -297,7 +297,12 @@ impl Sessions {
         token.jti = Some(body.access.jti.clone());
         token.issued_at = Some(body.access.issued_at);
         token.expires_at = Some(self.access_end(record));
+        token.roles.clone_from(&body.roles);
         token.claims.clone_from(&body.claims);
+        if !body.roles.is_empty() {
+            // The role claim may have had another name when the session began.
+            token.claims.remove(self.0.issuer.role_claim());
+        }
         self.0.issuer.issue(&token)
     }
 
@@ -320,6 +325,7 @@ impl Sessions {
             session: record.id,
             csrf: body.csrf.clone(),
             bound: body.binding.map_or(Bound::No, |_| Bound::Kept),
+            browser_session: body.browser_session,
         })
     }
 

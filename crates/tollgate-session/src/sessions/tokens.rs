@@ -50,6 +50,7 @@ pub struct Tokens {
     /// requested one.
     pub csrf: Option<String>,
     pub(crate) bound: Bound,
+    pub(crate) browser_session: bool,
 }
 
 /// The binding of a session to a browser.
@@ -106,6 +107,7 @@ pub struct Renewed {
     pub access_token: String,
     /// The lifetime of the access token, in seconds.
     pub expires_in: u64,
+    pub(crate) browser_session: bool,
 }
 
 impl fmt::Debug for Renewed {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 mod configuration;
+mod continuation;
 mod damaged;
 mod fixture;
 mod late;
