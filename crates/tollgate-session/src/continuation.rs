@@ -128,7 +128,10 @@ impl fmt::Debug for ContinuedSession {
     }
 }
 
-/// A change to the roles, claims and scope of a session. What it does not name stays.
+/// A change to the roles, claims and scope of a session. Everything else stays.
+///
+/// The three together have at most 2048 bytes as JSON in a session with cookies, or as many as at
+/// the login, because browsers drop a long cookie. Without cookies, a session has at most 16 KiB.
 ///
 /// ```
 /// use tollgate::session::SessionUpdate;
@@ -300,8 +303,8 @@ impl Continuation {
     }
 
     /// The service cannot decide now, for instance because its database is down. The session does
-    /// not change, and a refresh is 503 with `Retry-After`. So is an answer that takes too long, and
-    /// a panic.
+    /// not change, and a refresh is 503 with `Retry-After`. A panic, and an answer that takes too
+    /// long, have the same effect.
     ///
     /// ```
     /// # use tollgate::session::Continuation;

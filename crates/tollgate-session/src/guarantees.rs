@@ -42,6 +42,10 @@
 //!   later, by an instance of any of the configurations. No later refresh or renewal succeeds, and
 //!   none that was in progress restores the session.
 //! - The absolute timeout never moves, and no token outlives it.
+//! - A rotation and a re-authentication have the role of the user only if the
+//!   [hook](crate::SessionsBuilder::on_continue) granted it after they began. A session never gets
+//!   a lost role back. When an [update](crate::Sessions::update) has returned, no token with the
+//!   former role is accepted. The session of a disabled user has ended when the response is sent.
 //! - Every operation completes, and none fails unless the store does.
 //! - A client that follows the rules is not logged out, although the sessions or the revocations
 //!   fail at any request, and one of its operations for each refresh token is lost after a write or
@@ -70,6 +74,9 @@
 //! | 2 | 4 | 3 | refresh, stolen token, one after the other | 1 s |
 //! | 2 | 4 | 1 | refresh by tabs that share a storage | 2 s |
 //! | 2 | 3 | 0 | refresh, logout, logout of all, with a failover | 1 s |
+//! | 2 | 2 | 1 | refresh, stolen token, activity, step-up, update, with a hook that may fail, while the user is demoted and disabled | 1 s |
+//! | 2 | 3 | 1 | refresh, update, with a hook, while the user is demoted and disabled | 1 s |
+//! | 2 | 3 | 1 | refresh, activity, update | 1 s |
 //!
 //! A second search has several sessions of one user: three logins of two clients with a maximum of
 //! one session, two logins or logouts of all sessions, and two logins or refreshes. It follows an

@@ -11,10 +11,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use tollgate_core::{Algorithm, Answer, Endpoint, EndpointRequest};
 use tollgate_session::{
-    CookieTransport, Device, Issuer, Login, LoginFailure, LoginRequest, MemoryStore, Position,
-    RefreshKey, Revocation, RevocationFeed, RevocationKey, RevocationSnapshot, RevocationStore,
-    SessionEndpoints, SessionEndpointsBuilder, SessionStore, Sessions, StoreError, StoreErrorKind,
-    StoreFuture, StoredSession, Transport,
+    Continuation, CookieTransport, Device, Issuer, Login, LoginFailure, LoginRequest, MemoryStore,
+    Position, RefreshKey, Revocation, RevocationFeed, RevocationKey, RevocationSnapshot,
+    RevocationStore, SessionEndpoints, SessionEndpointsBuilder, SessionErrorKind, SessionStore,
+    SessionUpdate, Sessions, StoreError, StoreErrorKind, StoreFuture, StoredSession, Transport,
 };
 use tollgate_testkit::{FakeClock, keys};
 
@@ -106,6 +106,7 @@ async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
                 ..Device::default()
             }))
         }
+        (Some("public"), _) => Ok(Login::new("u-1").browser_session()),
         (Some(user), Some("correct horse")) => Ok(Login::new(user).scope("a b")),
         _ => Err(LoginFailure::refused()),
     }
@@ -624,6 +625,98 @@ async fn a_browser_refreshes_by_its_cookie() {
     // A token in the content is refused with this transport, as a page must not have it.
     let mixed = call().json(&json!({"refresh_token": "x"})).to(&world).await;
     assert_eq!(mixed.status, 400);
+}
+
+#[tokio::test]
+async fn a_browser_session_stays_one_through_refreshes_and_renewals() {
+    let world = cookie_world();
+    let has_age = |answer: &Answer| {
+        let mut lines = set_cookies(answer).into_iter();
+        lines.any(|line| line.contains("Max-Age") || line.contains("Expires"))
+    };
+    let login = Call::new("POST", "/login").json(&json!({"user": "public"}));
+    let answer = login.same_origin().to(&world).await;
+    assert!(!has_age(&answer));
+    let mut browser = Browser::of(&answer);
+    for _ in 0..3 {
+        let call = Call::new("POST", "/refresh").with("cookie", browser.lasting_cookies());
+        let answer = call.same_origin().to(&world).await;
+        assert!(!has_age(&answer));
+        browser = browser.refreshed(&answer);
+    }
+    let token = browser.cookies.split(['=', ';']).nth(1).unwrap();
+    let verifier = world.sessions.issuer().verifier().build().unwrap();
+    let principal = verifier.verify(token).unwrap();
+    world.clock.advance(600);
+    let renewed = world.sessions.renew(&principal).await.unwrap().unwrap();
+    let transport = CookieTransport::builder().build().unwrap();
+    let edits = transport.set_access(&renewed).unwrap();
+    let (_, line) = edits.iter().next().unwrap();
+    assert!(!String::from_utf8_lossy(line).contains("Max-Age"));
+    let logout = browser.call("POST", "/logout").to(&world).await;
+    assert_eq!(logout.status, 204);
+    assert!(
+        set_cookies(&logout)
+            .iter()
+            .all(|line| line.contains("Max-Age=0"))
+    );
+}
+
+/// A browser that does not store the cookies of a refresh would present a used token next.
+#[tokio::test]
+async fn an_update_that_browsers_drop_is_refused_before_it_is_stored() {
+    let world = cookie_world();
+    let browser = Browser::log_in(&world).await;
+    let roles = |number: usize| {
+        let roles = (0..number).map(|number| format!("role-{number:06}"));
+        SessionUpdate::new().roles(roles)
+    };
+    let refused = world
+        .sessions
+        .update("alice", roles(200))
+        .await
+        .unwrap_err();
+    assert_eq!(refused.kind(), SessionErrorKind::TooLarge);
+    assert_eq!(world.sessions.update("alice", roles(140)).await, Ok(1));
+    let call = Call::new("POST", "/refresh").with("cookie", browser.lasting_cookies());
+    let answer = call.same_origin().to(&world).await;
+    assert_eq!(answer.status, 200);
+    browser.refreshed(&answer);
+}
+
+/// A hook that cannot decide, or that ends the session, over HTTP.
+#[tokio::test]
+async fn the_answers_of_a_hook_are_503_and_invalid_grant() {
+    for (answer, expected) in [
+        (Continuation::unavailable(), (503, "")),
+        (Continuation::end(), (400, "invalid_grant")),
+    ] {
+        let base = cookie_world();
+        let sessions = Sessions::builder(base.sessions.issuer().clone(), base.store.clone())
+            .refresh_key(RefreshKey::new(1, [7; 32]))
+            .on_continue(move |_| std::future::ready(answer.clone()))
+            .build()
+            .unwrap();
+        let cookies = Transport::Cookie(CookieTransport::builder().build().unwrap());
+        let endpoints = SessionEndpoints::builder(sessions.clone(), cookies).login(login);
+        let world = World {
+            endpoints: endpoints.build().unwrap(),
+            sessions,
+            ..base
+        };
+        let browser = Browser::log_in(&world).await;
+        let call = Call::new("POST", "/refresh").with("cookie", browser.lasting_cookies());
+        let answer = call.same_origin().to(&world).await;
+        assert_eq!(error(&answer), (expected.0, expected.1.to_owned()));
+        assert!(
+            set_cookies(&answer).is_empty(),
+            "a failed refresh changes no cookie"
+        );
+        let left = world.sessions.devices("alice", None).await.unwrap().len();
+        assert_eq!(left, usize::from(expected.0 == 503));
+        let page = browser.call("GET", "/session").to(&world).await;
+        assert_eq!(page.status, if left == 1 { 200 } else { 401 });
+    }
 }
 
 #[tokio::test]

@@ -246,6 +246,9 @@ impl Body {
     pub(crate) const VERSION: u8 = 1;
     /// The largest size of a body in a store after the login, in bytes.
     const MOST: usize = 16 * 1024;
+    /// The largest size that an update may give to the roles, claims and scope of a session with
+    /// cookies, in bytes: a cookie has 4096, with signature, base64 and attributes.
+    const MOST_IN_COOKIE: usize = 2 * 1024;
     /// The size that later writes may add, in bytes: the previous token, the former access token,
     /// the device and the times of rotations.
     const GROWTH: usize = 4 * 1024;
@@ -464,18 +467,18 @@ impl Record {
         update: &SessionUpdate,
         role_claim: &str,
     ) -> Result<(), SessionError> {
-        let before = (
-            self.body.roles.clone(),
-            self.body.claims.clone(),
-            self.body.scope.clone(),
-        );
+        let facts = |body: &Body| serialised(&(&body.roles, &body.claims, &body.scope));
+        let before = facts(&self.body)?;
         self.body.apply(update, role_claim);
-        let body = &self.body;
-        if (&body.roles, &body.claims, &body.scope) == (&before.0, &before.1, &before.2) {
+        let after = facts(&self.body)?;
+        // Browsers drop a longer cookie, and the client would not get its refresh token.
+        if self.body.binding.is_some() && after.len() > before.len() {
+            check_size(&after, Body::MOST_IN_COOKIE)?;
+        }
+        if after == before {
             return Ok(());
         }
-        let data = serialised(&body.at_login())?;
-        check_size(&data, Body::MOST)
+        check_size(&serialised(&self.body.at_login())?, Body::MOST)
     }
 
     /// Serialises the session for a store.
@@ -537,7 +540,7 @@ impl Record {
     }
 }
 
-fn serialised(body: &Body) -> Result<Vec<u8>, SessionError> {
+fn serialised(body: &impl Serialize) -> Result<Vec<u8>, SessionError> {
     let misfit = |_| {
         SessionError::new(
             SessionErrorKind::Misconfigured,
@@ -551,7 +554,10 @@ fn check_size(data: &[u8], most: usize) -> Result<(), SessionError> {
     if data.len() > most {
         return Err(SessionError::new(
             SessionErrorKind::TooLarge,
-            format!("the session has {} bytes, more than {most}", data.len()),
+            format!(
+                "the session, or its claims, have {} bytes, more than {most}",
+                data.len()
+            ),
         ));
     }
     Ok(())

@@ -387,7 +387,7 @@ fn slide(record: &Record, presented: &Presented, jti: &str, now: u64, rules: &Ru
         && last.issued_at >= presented.issued_at
         && last.scope == scope
         && last.expires_at > presented.expires_at
-        && last.expires_at >= now.saturating_add(rules.access / 2)
+        && last.expires_at >= now.saturating_add(rules.access.min(idle(body, rules)) / 2)
         && last.expires_at <= last.issued_at.saturating_add(rules.access)
     {
         return Outcome::Repeat { late: false };
@@ -413,11 +413,14 @@ fn restamp(body: &Body, not_before: u64, now: u64) -> Outcome {
     Outcome::Replace(Box::new(next))
 }
 
-/// Returns the idle timeout of a session that is used now. The login may have asked for less than
-/// the rules.
+/// Returns the idle timeout of a session. The login may have asked for less than the rules.
+fn idle(body: &Body, rules: &Rules) -> u64 {
+    body.idle.map_or(rules.idle, |idle| idle.min(rules.idle))
+}
+
+/// Returns the end of a session that is used now and not again.
 fn idle_until(body: &Body, now: u64, rules: &Rules) -> u64 {
-    let idle = body.idle.map_or(rules.idle, |idle| idle.min(rules.idle));
-    now.saturating_add(idle).min(body.cap)
+    now.saturating_add(idle(body, rules)).min(body.cap)
 }
 
 /// Returns the scope of a token that replaces the presented one. Only a session whose scope has

@@ -311,8 +311,9 @@ impl Sessions {
     /// # Errors
     /// The client gets no session in these cases:
     ///
-    /// - `Misconfigured`: the subject or a role is empty, a timeout is shorter than a second, there are more than 256 roles, a custom
-    ///   claim has a registered name or that of the role claim, or the scope is malformed.
+    /// - `Misconfigured`: the subject or a role is empty, there are more than 256 roles, a timeout
+    ///   is shorter than a second, the scope is malformed, or a custom claim has a registered name
+    ///   or that of the role claim.
     /// - `TooLarge`: the claims do not fit into a session.
     /// - `Unavailable`: a store failed or timed out.
     ///

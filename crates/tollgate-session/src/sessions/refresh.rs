@@ -35,7 +35,7 @@ pub struct RefreshRequest {
 /// The outcome of an exchange.
 enum Exchange {
     Done(Tokens),
-    /// The continuation hook has to be asked first.
+    /// The continuation hook must be asked first.
     Asks(Box<Record>, ContinuationReason),
 }
 
@@ -72,8 +72,8 @@ impl Sessions {
     /// - `Unavailable`: a store failed or timed out, or the
     ///   [continuation hook](crate::SessionsBuilder::on_continue) could not decide. The client may
     ///   retry with the same token.
-    /// - `Misconfigured`, `TooLarge`: the answer of the hook does not fit into a token or a session,
-    ///   which does not change.
+    /// - `Misconfigured`, `TooLarge`: the answer of the hook does not fit into a token or a session.
+    ///   The session does not change.
     ///
     /// ```
     /// # use tollgate::{Algorithm, SigningKey};

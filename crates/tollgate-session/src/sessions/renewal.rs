@@ -33,7 +33,7 @@ enum Reissue {
     /// The record to issue tokens from, and the time.
     Done(Box<Record>, u64),
     Refused,
-    /// The continuation hook has to be asked first.
+    /// The continuation hook must be asked first.
     Asks(Box<Record>, ContinuationReason),
 }
 
@@ -42,9 +42,9 @@ impl Sessions {
     /// [continuation hook](crate::SessionsBuilder::on_continue) changes them. It never outlives the
     /// session. Concurrent calls with one token return the same successor.
     ///
-    /// Returns `None` if the new token would not live longer, if the session has expired or ended
-    /// or the hook ends it, if the token was revoked after its verification, or if it is from before the last
-    /// [re-authentication](Self::reauthenticated).
+    /// Returns `None` if the new token would not live longer, if the session has expired or ended,
+    /// or the hook ends it, if the token was revoked after its verification, or if it is from
+    /// before the last [re-authentication](Self::reauthenticated).
     ///
     /// # Errors
     /// `Unavailable` if a store failed or timed out, or the hook could not decide. `Misconfigured`

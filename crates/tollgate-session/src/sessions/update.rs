@@ -28,8 +28,8 @@ impl Sessions {
     /// - `Unavailable`: a store failed or timed out, or a newer version of the service has written
     ///   a session.
     ///
-    /// After `TooLarge` and `Unavailable`, some sessions may have changed: try again. The tokens are
-    /// revoked last.
+    /// After `TooLarge` and `Unavailable`, some sessions may have changed: try again. The tokens
+    /// are revoked last.
     ///
     /// ```
     #[doc = include_str!("../../doc/sessions.md")]

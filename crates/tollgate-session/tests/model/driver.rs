@@ -13,10 +13,10 @@ use foldhash::fast::RandomState;
 use crate::known::Text;
 use tollgate_core::{Principal, SigningKey, Verifier};
 use tollgate_session::{
-    Issuer, Login, NoRandomness, Position, Random, RefreshKey, RefreshRequest, Revocation,
-    RevocationFeed, RevocationKey, RevocationKind, RevocationSnapshot, RevocationStore,
-    SessionError, SessionErrorKind, SessionEvent, SessionId, SessionStore, Sessions, StoreError,
-    StoreErrorKind, StoreFuture, StoredSession, Tokens,
+    Continuation, Issuer, Login, NoRandomness, Position, Random, RefreshKey, RefreshRequest,
+    Revocation, RevocationFeed, RevocationKey, RevocationKind, RevocationSnapshot, RevocationStore,
+    SessionError, SessionErrorKind, SessionEvent, SessionId, SessionStore, SessionUpdate, Sessions,
+    StoreError, StoreErrorKind, StoreFuture, StoredSession, Tokens,
 };
 
 /// A request of an operation to the store.
@@ -30,6 +30,8 @@ pub(crate) enum Request {
     Find(Vec<Text>),
     /// The session and its revision.
     Confirm([u8; 16], u64, u64),
+    /// The call of the continuation hook.
+    Ask,
 }
 
 impl Request {
@@ -47,8 +49,27 @@ pub(crate) enum Answer {
     Revoked,
     Found(Vec<Entry>),
     Confirmed(bool),
+    Says(Rights),
     /// An error. The request may or may not be executed.
     Failed,
+}
+
+/// The rights of the user, which shrink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Rights {
+    Admin,
+    Demoted,
+    Disabled,
+}
+
+impl Rights {
+    fn continuation(self) -> Continuation {
+        match self {
+            Self::Admin => Continuation::keep().roles(["admin"]),
+            Self::Demoted => Continuation::keep().roles([""; 0]),
+            Self::Disabled => Continuation::end(),
+        }
+    }
 }
 
 /// A hashable [`StoredSession`].
@@ -108,6 +129,8 @@ pub(crate) enum Act {
     SlideStolen,
     /// The owner authenticates again.
     StepUp,
+    /// The service takes the role from the sessions of the user.
+    Update,
     /// Logs in. The user may have [`Config::most`] sessions.
     Login,
 }
@@ -123,6 +146,8 @@ pub(crate) struct Config {
     /// The numbers of the refresh keys, the newest first.
     pub(crate) keys: &'static [u32],
     pub(crate) revoke_former_access: bool,
+    /// Whether there is a continuation hook.
+    pub(crate) hook: bool,
     /// The maximum number of sessions.
     pub(crate) most: usize,
     /// The number of revocations of the user before they merge. The replica has entries of other
@@ -140,6 +165,7 @@ impl Config {
             cap: CAP,
             keys: &[1],
             revoke_former_access: false,
+            hook: false,
             most: 64,
             budget: usize::MAX,
         }
@@ -161,6 +187,7 @@ pub(crate) enum Done {
     },
     NotRenewed,
     LoggedOut,
+    Updated,
     Failed(Failure),
 }
 
@@ -358,6 +385,7 @@ pub(crate) struct Facts {
     pub(crate) late: Option<u64>,
     pub(crate) auth_time: u64,
     pub(crate) ended: bool,
+    pub(crate) admin: bool,
 }
 
 /// A call, the second in which it began, and its answers with their seconds.
@@ -372,6 +400,7 @@ pub(crate) struct Verified {
     pub(crate) issued_at: u64,
     pub(crate) expires_at: u64,
     pub(crate) auth_time: u64,
+    pub(crate) admin: bool,
 }
 
 pub(crate) struct Driver {
@@ -394,6 +423,11 @@ pub(crate) struct Call {
     pub(crate) token: Text,
     /// The configuration of the instance.
     pub(crate) config: usize,
+}
+
+fn login() -> Login {
+    let login = Login::new(SUBJECT).role("admin");
+    login.scope("a").claim("tenant", "acme")
 }
 
 impl Driver {
@@ -455,6 +489,15 @@ impl Driver {
         } else {
             builder
         };
+        if config.hook {
+            let hook = puppet.clone();
+            builder = builder.on_continue(move |_| {
+                hook.ask(Request::Ask, |answer| match answer {
+                    Answer::Says(rights) => rights.continuation(),
+                    other => panic!("{other:?}"),
+                })
+            });
+        }
         for number in config.keys {
             let secret = [u8::try_from(*number).unwrap(); 32];
             builder = builder.refresh_key(RefreshKey::new(*number, secret));
@@ -505,6 +548,7 @@ impl Driver {
                 late: body["late"]["at"].as_u64(),
                 auth_time: number("auth_time"),
                 ended: body.get("ended_at").is_some(),
+                admin: body["roles"][0] == "admin",
             }
         };
         *self
@@ -545,6 +589,7 @@ impl Driver {
                 issued_at: principal.issued_at()?,
                 expires_at: principal.expires_at()?,
                 auth_time: principal.claim("auth_time")?.as_u64()?,
+                admin: principal.has_role("admin"),
             })
         };
         *self
@@ -586,7 +631,7 @@ impl Driver {
                 })
             }
             Act::Login => {
-                let login = Login::new(SUBJECT).scope("a").claim("tenant", "acme");
+                let login = login();
                 let operation = sessions.login(login);
                 self.drive(operation, call, began, answers, |result| match result {
                     Ok(tokens) => Done::Refreshed {
@@ -636,6 +681,16 @@ impl Driver {
                     },
                 )
             }
+            Act::Update => self.drive(
+                sessions.update(SUBJECT, SessionUpdate::new().roles([""; 0])),
+                call,
+                began,
+                answers,
+                |result| match result {
+                    Ok(_) => Done::Updated,
+                    Err(error) => Done::Failed(error.into()),
+                },
+            ),
             Act::LogoutAll => self.drive(
                 sessions.logout_all(SUBJECT),
                 call,
@@ -661,9 +716,8 @@ impl Driver {
         let mut answers = Vec::new();
         let mut kept = None;
         loop {
-            let login = Login::new(SUBJECT).scope("a").claim("tenant", "acme");
             let next = self.drive(
-                self.instances[0].1.login(login),
+                self.instances[0].1.login(login()),
                 &call,
                 START,
                 &answers,

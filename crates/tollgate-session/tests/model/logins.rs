@@ -150,6 +150,7 @@ impl Many {
                 let live = found.filter(|entry| entry.expires_at > now);
                 Answer::Found(live.cloned().collect())
             }
+            Request::Ask => panic!("there is no hook"),
         }
     }
 

@@ -50,7 +50,13 @@ fn explore(scenario: &Scenario) -> usize {
     // The predecessor and the move by which each state was first reached.
     let mut reached: Vec<(usize, Option<Move>)> = vec![(0, None)];
     while let Some((world, number)) = open.pop() {
-        let mut moves = vec![Move::Tick, Move::Configure, Move::Land, Move::Failover];
+        let mut moves = vec![
+            Move::Tick,
+            Move::Configure,
+            Move::Land,
+            Move::Failover,
+            Move::Demote,
+        ];
         for at in 0..scenario.clients {
             // Identical clients behave identically.
             if at > 0 && world.clients[at] == world.clients[at - 1] {
@@ -479,4 +485,54 @@ fn a_failover_loses_nothing_that_was_acknowledged() {
             },
         },
     );
+}
+
+/// The hook reads the rights at some moment of each operation, and may fail. The service takes the
+/// role from the sessions at any other moment.
+#[test]
+fn a_user_who_is_demoted_and_disabled() {
+    let hooked = Config {
+        hook: true,
+        ..Config::new(1)
+    };
+    let rights = Faults {
+        rights: true,
+        ..Faults::NONE
+    };
+    let failing = Faults {
+        fail: true,
+        ..rights
+    };
+    let all = &[
+        Act::Refresh,
+        Act::Reuse,
+        Act::Slide,
+        Act::StepUp,
+        Act::Update,
+    ];
+    for (name, config, operations, acts, faults) in [
+        ("rights", hooked, 2, &all[..], failing),
+        ("refreshes", hooked, 3, &[Act::Refresh, Act::Update], rights),
+        (
+            "an update alone",
+            Config::new(1),
+            3,
+            &[Act::Refresh, Act::Slide, Act::Update],
+            Faults::NONE,
+        ),
+    ] {
+        report(
+            name,
+            &Scenario {
+                clients: 2,
+                operations,
+                acts,
+                seconds: 1,
+                configs: vec![config],
+                begins: 0,
+                fine: false,
+                faults,
+            },
+        );
+    }
 }

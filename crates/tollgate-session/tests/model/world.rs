@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tollgate_session::RevocationKind;
 
 use crate::driver::{
-    Act, Answer, Call, Config, Done, Driver, Entry, Failure, Next, Request, START, SUBJECT,
+    Act, Answer, Call, Config, Done, Driver, Entry, Failure, Next, Request, Rights, START, SUBJECT,
     Session, Told, Verified,
 };
 use crate::known::Text;
@@ -31,6 +31,8 @@ pub(crate) struct Faults {
     pub(crate) failover: bool,
     /// The number of operations for each refresh token that a client may lose after a write.
     pub(crate) losses: Option<u64>,
+    /// The user is demoted, and then disabled.
+    pub(crate) rights: bool,
     pub(crate) clients: Clients,
     /// A client that is logged out is a violation.
     pub(crate) honest: bool,
@@ -42,6 +44,7 @@ impl Faults {
         late_writes: 0,
         failover: false,
         losses: None,
+        rights: false,
         clients: Clients::Concurrent,
         honest: false,
     };
@@ -79,6 +82,10 @@ pub(crate) struct World {
     over: bool,
     /// A logout was begun, a stolen token was presented, or the session is being ended for reuse.
     disturbed: bool,
+    /// The rights of the user, as the hook reads them.
+    rights: Rights,
+    /// The role was taken from all sessions.
+    updated: bool,
 }
 
 /// A generation of the refresh token.
@@ -110,6 +117,10 @@ pub(crate) struct Flight {
     pub(crate) began: u64,
     /// The session had ended when this operation began.
     over: bool,
+    /// The rights of the user when this operation began.
+    rights: Rights,
+    /// The session had lost the role when this operation began.
+    demoted: bool,
     answers: Vec<(Answer, u64)>,
     pub(crate) waits: Waits,
 }
@@ -157,6 +168,8 @@ pub(crate) enum Move {
     FailAndLand(usize),
     /// The write that failed is executed.
     Land,
+    /// The user loses rights.
+    Demote,
     /// Another server takes over, which has only what was acknowledged.
     Failover,
 }
@@ -199,6 +212,8 @@ impl World {
             handed_out: [access_token].into(),
             over: false,
             disturbed: false,
+            rights: Rights::Admin,
+            updated: false,
         }
     }
 
@@ -226,6 +241,10 @@ impl World {
                     && match act {
                         Act::Slide | Act::StepUp => accepted(client.access_token),
                         Act::SlideStolen => accepted(self.first_access),
+                        // The data that the hook reads changes first.
+                        Act::Update => {
+                            !driver.config(self.config).hook || self.rights != Rights::Admin
+                        }
                         _ => true,
                     }
             }
@@ -253,6 +272,7 @@ impl World {
             }
             Move::Land => self.pending.is_some(),
             Move::Failover => self.durable.is_some(),
+            Move::Demote => self.faults.rights && self.rights != Rights::Disabled,
         }
     }
 
@@ -309,6 +329,12 @@ impl World {
                 }
             }
             Move::Failover => world.fail_over(driver),
+            Move::Demote => {
+                world.rights = match world.rights {
+                    Rights::Admin => Rights::Demoted,
+                    _ => Rights::Disabled,
+                }
+            }
             Move::Go(at) => {
                 let flight = world.clients[at].flight.take().unwrap();
                 world.go(driver, at, flight);
@@ -336,7 +362,7 @@ impl World {
             Act::Reuse => self.generations[0].token.unwrap(),
             Act::Slide | Act::StepUp => client.access_token,
             Act::SlideStolen => self.first_access,
-            Act::Logout | Act::LogoutAll | Act::Login => self.sid,
+            Act::Logout | Act::LogoutAll | Act::Update | Act::Login => self.sid,
         };
         self.disturbed |= matches!(act, Act::Reuse | Act::Logout | Act::LogoutAll);
         let call = Call {
@@ -350,6 +376,11 @@ impl World {
             call,
             began: self.now,
             over: self.over,
+            rights: self.rights,
+            demoted: !self
+                .session
+                .as_ref()
+                .is_none_or(|session| driver.facts(session).admin),
             answers: Vec::new(),
             waits: Waits::Delivery(Done::NotRenewed),
         };
@@ -523,6 +554,10 @@ impl World {
                         .collect(),
                 )
             }
+            Request::Ask => {
+                self.disturbed |= self.rights == Rights::Disabled;
+                Answer::Says(self.rights)
+            }
             Request::Insert(_) => panic!("no client logs in"),
         }
     }
@@ -534,6 +569,7 @@ impl World {
             driver.facts(&session),
         );
         assert!(!old.ended, "an ended session was replaced");
+        assert!(old.admin || !new.admin, "a session got its role back");
         assert_eq!(
             (new.cap, new.created_at),
             (START + driver.config(0).cap, START),
@@ -589,6 +625,7 @@ impl World {
             let mut later = later.filter(|known| known.stepped_up);
             later.any(|known| within(known.since))
         });
+        let disabled = Answer::Says(Rights::Disabled);
         match done {
             Done::Refreshed {
                 refresh_token,
@@ -621,12 +658,18 @@ impl World {
                 }
                 let known = successor.token.get_or_insert(*refresh_token);
                 assert_eq!(known, refresh_token, "one token has two successors");
-                self.hand_out(driver, *access_token, auth_time);
+                let writes = |(answer, _): &(Answer, u64)| *answer == Answer::Done(true);
+                let hooked = driver.config(call.config).hook && flight.answers.iter().any(writes);
+                let admin = self.hand_out(driver, *access_token, auth_time);
+                // **New tokens have the rights of the user when the operation began, or later.**
+                assert!(!admin || !hooked || flight.rights == Rights::Admin);
+                assert!(!admin || !flight.demoted, "a lost role is in a token");
             }
             Done::Renewed(access_token) => {
                 assert!(!flight.over, "an ended session was renewed");
                 let presented = driver.verify(call.token, flight.began).unwrap();
-                self.hand_out(driver, *access_token, presented.auth_time);
+                let admin = self.hand_out(driver, *access_token, presented.auth_time);
+                assert!(!admin || !flight.demoted, "a lost role is in a token");
             }
             Done::SteppedUp {
                 refresh_token,
@@ -643,9 +686,19 @@ impl World {
                 self.generations[at].token = Some(*refresh_token);
                 let auth_time = self.generations[at].auth_time;
                 assert!(auth_time >= flight.began, "a step-up in the past");
-                self.hand_out(driver, *access_token, auth_time);
+                let admin = self.hand_out(driver, *access_token, auth_time);
+                let hooked = driver.config(call.config).hook;
+                assert!(!admin || !hooked || flight.rights == Rights::Admin);
+                assert!(!admin || !flight.demoted, "a lost role is in a token");
             }
             Done::LoggedOut => self.over = true,
+            Done::Updated => self.updated = true,
+            // **The session of a disabled user has ended when the answer is sent.**
+            Done::Failed(Failure::Invalid) | Done::NotRenewed
+                if flight.answers.iter().any(|(answer, _)| *answer == disabled) =>
+            {
+                self.over = true;
+            }
             Done::Failed(Failure::Reuse) => {
                 self.judge_reuse(driver, flight, presented.unwrap());
                 self.over = true;
@@ -711,8 +764,9 @@ impl World {
         later.any(|newest| !keys.contains(&newest))
     }
 
-    /// **A token never carries a later authentication than the presented one.**
-    fn hand_out(&mut self, driver: &Driver, access_token: Text, auth_time: u64) {
+    /// **A token never carries a later authentication than the presented one.** Returns whether it
+    /// has the role.
+    fn hand_out(&mut self, driver: &Driver, access_token: Text, auth_time: u64) -> bool {
         let verified = driver.verify(access_token, self.now);
         let verified = verified.expect("an invalid token was issued");
         let cap = START + driver.config(0).cap;
@@ -725,11 +779,23 @@ impl World {
             "a token inherited a step-up"
         );
         self.handed_out.insert(access_token);
+        verified.admin
     }
 
     /// **After a logout has returned or reuse was reported, no token is accepted, and nothing can
-    /// be refreshed.**
+    /// be refreshed.** After an update has returned, no token with the role is accepted.
     pub(crate) fn check(&self, driver: &Driver) {
+        for token in self.handed_out.iter().filter(|_| self.updated) {
+            if let Some(Verified {
+                issued_at, admin, ..
+            }) = driver.verify(*token, self.now)
+            {
+                assert!(
+                    !admin || self.is_revoked(driver, issued_at),
+                    "a token with a lost role is accepted"
+                );
+            }
+        }
         if !self.over {
             return;
         }
