@@ -28,7 +28,8 @@ pub enum SessionErrorKind {
     /// The requested scope exceeds that of the session (`invalid_scope`, RFC 6749 sections 5.2 and
     /// 6).
     ScopeExceeded,
-    /// A store failed or timed out, or there were too many concurrent writers. Try again.
+    /// A store failed or timed out, the [continuation hook](crate::SessionsBuilder::on_continue)
+    /// could not decide, or there were too many concurrent writers. Try again.
     Unavailable,
     /// A token is too large for a cookie, or a session for a store.
     TooLarge,

@@ -43,7 +43,8 @@
 //!   none that was in progress restores the session.
 //! - The absolute timeout never moves, and no token outlives it.
 //! - A rotation and a re-authentication have the role of the user only if the
-//!   [hook](crate::SessionsBuilder::on_continue) granted it after they began. A session never gets
+//!   [hook](crate::SessionsBuilder::on_continue) granted it after they began. In the searches with
+//!   a hook, the user is demoted and disabled at any moment. A session never gets
 //!   a lost role back. When an [update](crate::Sessions::update) has returned, no token with the
 //!   former role is accepted. The session of a disabled user has ended when the response is sent.
 //! - Every operation completes, and none fails unless the store does.
@@ -74,8 +75,8 @@
 //! | 2 | 4 | 3 | refresh, stolen token, one after the other | 1 s |
 //! | 2 | 4 | 1 | refresh by tabs that share a storage | 2 s |
 //! | 2 | 3 | 0 | refresh, logout, logout of all, with a failover | 1 s |
-//! | 2 | 2 | 1 | refresh, stolen token, activity, step-up, update, with a hook that may fail, while the user is demoted and disabled | 1 s |
-//! | 2 | 3 | 1 | refresh, update, with a hook, while the user is demoted and disabled | 1 s |
+//! | 2 | 2 | 1 | refresh, stolen token, activity, step-up, update, with a hook that may fail | 1 s |
+//! | 2 | 3 | 1 | refresh, update, with a hook | 1 s |
 //! | 2 | 3 | 1 | refresh, activity, update | 1 s |
 //!
 //! A second search has several sessions of one user: three logins of two clients with a maximum of

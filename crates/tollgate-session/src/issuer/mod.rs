@@ -168,7 +168,7 @@ impl Issuer {
     /// # Errors
     /// `Misconfigured` if:
     ///
-    /// - a custom claim has a name that the issuer sets, or the name of the role claim beside roles;
+    /// - a custom claim has a name that the issuer sets, or beside roles that of the role claim;
     /// - a role is empty, or there are more than 256;
     /// - the subject is empty, or the scope is not a list of scope tokens;
     /// - the lifetime is longer than the [access lifetime](Self::access_lifetime);
@@ -218,7 +218,8 @@ impl Issuer {
     }
 
     /// Creates a builder of a verifier for this issuer's access tokens. The issuer, the audience,
-    /// the profile of RFC 9068, the role claim, the rotating keys, the clock and the leeway are set.
+    /// the profile of RFC 9068, the role claim, the rotating keys, the clock and the leeway are
+    /// set.
     ///
     /// The verifier refuses a token that was issued longer ago than the
     /// [access lifetime](Self::access_lifetime), whatever its `exp`. After the lifetime was

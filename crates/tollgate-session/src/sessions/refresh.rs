@@ -72,8 +72,8 @@ impl Sessions {
     /// - `Unavailable`: a store failed or timed out, or the
     ///   [continuation hook](crate::SessionsBuilder::on_continue) could not decide. The client may
     ///   retry with the same token.
-    /// - `Misconfigured`, `TooLarge`: the answer of the hook does not fit into a token or a session.
-    ///   The session does not change.
+    /// - `Misconfigured`, `TooLarge`: the answer of the hook does not fit into a token or a
+    ///   session, which does not change.
     ///
     /// ```
     /// # use tollgate::{Algorithm, SigningKey};

@@ -62,7 +62,7 @@ impl Oracle {
             let oracle = oracle.clone();
             async move {
                 oracle.calls.lock().unwrap().push(session.reason());
-                // What the user's record says when the hook reads it.
+                // The hook reads the data of the user now, and answers later.
                 let answer = oracle.answer.lock().unwrap().clone();
                 oracle.gate.acquire().await.unwrap().forget();
                 answer
