@@ -38,6 +38,8 @@ Refresh for an access token that may only read, and cancel the orders with it, 4
     curl -i -X DELETE {orders} $(echo "$LESS" | field access_token)"
 A scope that the login did not grant, 400 invalid_scope:
     curl -i {more}
+Remove the user bob as ada, who has the role admin, 204:
+    curl -i -X DELETE {url}/users/bob -H "Authorization: Bearer $ACCESS"
 Reuse the first refresh token after that time, as a thief would: 400, and the session ends:
     sleep {grace}; curl -i {first}
 Its last refresh token is refused, 400:

@@ -215,6 +215,21 @@ fn a_refresh_can_only_narrow_the_scope() {
 }
 
 #[test]
+fn only_an_admin_removes_a_user_whose_sessions_end() {
+    let server = Server::start(PROGRAM, &folder("roles"), &[]);
+    let (ada, bob) = (ada(&server), login(&server, "bob", "builder"));
+    assert_eq!(with(&server, "DELETE", "/users/ada", &bob.access), 403);
+    assert_eq!(orders(&server, &bob.access), 200);
+    assert_eq!(with(&server, "DELETE", "/users/bob", &ada.access), 204);
+    assert_eq!(orders(&server, &bob.access), 401);
+    refused(&refresh(&server, &bob.refresh), "invalid_grant");
+    assert!(server.log().contains("Ended"), "{}", server.log());
+    let again = r#"{"user":"bob","password":"builder"}"#;
+    assert_eq!(server.post("/auth/login", again).status, 401);
+    assert_eq!(refresh(&server, &ada.refresh).status, 200);
+}
+
+#[test]
 fn a_logout_ends_access_and_refresh() {
     let server = Server::start(PROGRAM, &folder("logout"), &[]);
     let (here, elsewhere) = (ada(&server), ada(&server));
@@ -346,7 +361,7 @@ fn the_printed_commands_work_as_shown() {
     }
     assert_eq!(
         statuses,
-        [200, 200, 200, 403, 400, 400, 400, 401, 204, 200],
+        [200, 200, 200, 403, 400, 204, 400, 400, 401, 204, 200],
         "{written:?}"
     );
     assert!(server.interrupt().success(), "Ctrl-C is the ordinary end");
