@@ -280,6 +280,27 @@ fn a_role_claim_that_no_token_has_is_reported_once() {
     assert_eq!(role_log(&seen, true), "");
 }
 
+#[test]
+fn the_role_claim_of_an_issuer_in_the_process_is_not_reported() {
+    let log = Log::default();
+    tracing::subscriber::with_default(log.clone(), || {
+        let key = SigningKey::hs256(SECRET).unwrap();
+        let verifier = Verifier::builder()
+            .issued_role_claim("roles")
+            .dangerous_any_issuer()
+            .dangerous_any_audience()
+            .key(key.verifying_key())
+            .build()
+            .unwrap();
+        for number in 0..40 {
+            let claims = serde_json::json!({"exp": 4_000_000_000_u64, "number": number});
+            let principal = verifier.verify(key.encode(&claims).unwrap()).unwrap();
+            assert!(!principal.has_role("admin"));
+        }
+    });
+    assert_eq!(*log.0.lock().unwrap(), "");
+}
+
 /// A single key has no report, so its violations of the standard are logged, without the key.
 #[test]
 fn tolerated_members_of_a_single_key_are_logged() {

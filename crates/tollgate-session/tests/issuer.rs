@@ -573,3 +573,37 @@ async fn head_is_get_without_content_and_other_methods_are_refused() {
         assert!(refused.body.is_empty());
     }
 }
+
+#[test]
+fn roles_are_in_the_claim_that_the_verifier_reads() {
+    let clock = FakeClock::new();
+    let named = |name: &str| builder(&clock).signing_key(key("a")).role_claim(name);
+    for (name, kind) in [
+        ("", ConfigErrorKind::InvalidText),
+        ("a\n", ConfigErrorKind::InvalidText),
+        ("sub", ConfigErrorKind::Contradiction),
+        ("scope", ConfigErrorKind::Contradiction),
+    ] {
+        assert_eq!(named(name).build().unwrap_err().kind(), kind, "{name:?}");
+    }
+    for name in ["roles", "groups", "https://example.com/roles", "a.b"] {
+        let issuer = named(name).build().unwrap();
+        let mut token = AccessToken::new("u-7");
+        token.roles = vec!["admin".to_owned(), "clerk".to_owned()];
+        // Another claim does not stand in for the path.
+        token.claims.insert("a".to_owned(), json!({"b": ["owner"]}));
+        let text = issuer.issue(&token).unwrap();
+        assert_eq!(segment(&text, 1)[name], json!(["admin", "clerk"]));
+        let explicit = issuer.verifier().role_claim("roles").build().unwrap();
+        for verifier in [verifier(&issuer), explicit] {
+            let principal = verifier.verify(&text).unwrap();
+            assert_eq!(principal.roles().collect::<Vec<_>>(), ["admin", "clerk"]);
+        }
+        token.claims.insert(name.to_owned(), json!(["owner"]));
+        let refused = issuer.issue(&token).unwrap_err();
+        assert_eq!(refused.kind(), SessionErrorKind::Misconfigured);
+        token.roles = vec![String::new()];
+        token.claims.clear();
+        assert!(issuer.issue(&token).is_err(), "an empty role");
+    }
+}

@@ -22,6 +22,10 @@ pub(crate) enum Clients {
 
 /// The failures of the store that a scenario has, and what it assumes of the clients.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a kind of fault or of client"
+)]
 pub(crate) struct Faults {
     /// A request fails and is not executed.
     pub(crate) fail: bool,
@@ -658,18 +662,12 @@ impl World {
                 }
                 let known = successor.token.get_or_insert(*refresh_token);
                 assert_eq!(known, refresh_token, "one token has two successors");
-                let writes = |(answer, _): &(Answer, u64)| *answer == Answer::Done(true);
-                let hooked = driver.config(call.config).hook && flight.answers.iter().any(writes);
-                let admin = self.hand_out(driver, *access_token, auth_time);
-                // **New tokens have the rights of the user when the operation began, or later.**
-                assert!(!admin || !hooked || flight.rights == Rights::Admin);
-                assert!(!admin || !flight.demoted, "a lost role is in a token");
+                self.hand_out(driver, flight, *access_token, auth_time);
             }
             Done::Renewed(access_token) => {
                 assert!(!flight.over, "an ended session was renewed");
                 let presented = driver.verify(call.token, flight.began).unwrap();
-                let admin = self.hand_out(driver, *access_token, presented.auth_time);
-                assert!(!admin || !flight.demoted, "a lost role is in a token");
+                self.hand_out(driver, flight, *access_token, presented.auth_time);
             }
             Done::SteppedUp {
                 refresh_token,
@@ -686,10 +684,7 @@ impl World {
                 self.generations[at].token = Some(*refresh_token);
                 let auth_time = self.generations[at].auth_time;
                 assert!(auth_time >= flight.began, "a step-up in the past");
-                let admin = self.hand_out(driver, *access_token, auth_time);
-                let hooked = driver.config(call.config).hook;
-                assert!(!admin || !hooked || flight.rights == Rights::Admin);
-                assert!(!admin || !flight.demoted, "a lost role is in a token");
+                self.hand_out(driver, flight, *access_token, auth_time);
             }
             Done::LoggedOut => self.over = true,
             Done::Updated => self.updated = true,
@@ -764,9 +759,9 @@ impl World {
         later.any(|newest| !keys.contains(&newest))
     }
 
-    /// **A token never carries a later authentication than the presented one.** Returns whether it
-    /// has the role.
-    fn hand_out(&mut self, driver: &Driver, access_token: Text, auth_time: u64) -> bool {
+    /// **A token never carries a later authentication than the presented one.** A new token has the
+    /// rights of the user when the operation began, or later, and no role that was lost.
+    fn hand_out(&mut self, driver: &Driver, flight: &Flight, access_token: Text, auth_time: u64) {
         let verified = driver.verify(access_token, self.now);
         let verified = verified.expect("an invalid token was issued");
         let cap = START + driver.config(0).cap;
@@ -778,8 +773,16 @@ impl World {
             verified.auth_time <= auth_time,
             "a token inherited a step-up"
         );
+        let writes = |(answer, _): &(Answer, u64)| *answer == Answer::Done(true);
+        let hook = driver.config(flight.call.config).hook;
+        if hook && flight.answers.iter().any(writes) {
+            assert!(!verified.admin || flight.rights == Rights::Admin);
+        }
+        assert!(
+            !verified.admin || !flight.demoted,
+            "a lost role is in a token"
+        );
         self.handed_out.insert(access_token);
-        verified.admin
     }
 
     /// **After a logout has returned or reuse was reported, no token is accepted, and nothing can
