@@ -176,14 +176,25 @@ impl MemoryStore {
     fn replace_now(&self, session: &StoredSession, expected: u64, now: u64) -> bool {
         let mut state = self.state();
         state.drop_ended(self.ended_until(now));
-        let found = state.sessions.get(&session.id);
-        let replaced =
-            found.is_some_and(|there| there.revision == expected && there.expires_at > now);
-        if replaced {
-            state.remove(&session.id);
-            state.put(session);
+        let State {
+            sessions,
+            session_ends,
+            ..
+        } = &mut *state;
+        let found = sessions
+            .get_mut(&session.id)
+            .filter(|there| there.revision == expected && there.expires_at > now);
+        let Some(there) = found else {
+            return false;
+        };
+        if there.expires_at != session.expires_at {
+            session_ends.remove(&(there.expires_at, there.id));
+            session_ends.insert((session.expires_at, session.id));
+            there.expires_at = session.expires_at;
         }
-        replaced
+        there.revision = session.revision;
+        there.data.clone_from(&session.data);
+        true
     }
 
     fn revoke_now(&self, entries: &[Revocation], now: u64) -> Result<(), StoreError> {
