@@ -3,13 +3,15 @@
 use std::fmt;
 
 use aws_lc_rs::{constant_time, digest};
-use serde::de::Error as _;
+use base64_simd::{Out, URL_SAFE_NO_PAD};
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
 use super::binding::Binding;
 use super::key::RefreshKeys;
-use super::token::RefreshToken;
+use super::token::{RefreshToken, decode};
 use crate::continuation::SessionUpdate;
 use crate::device::Device;
 use crate::error::{SessionError, SessionErrorKind};
@@ -47,7 +49,8 @@ pub(crate) struct Record {
     pub(crate) id: SessionId,
     pub(crate) subject: String,
     pub(crate) revision: u64,
-    pub(crate) body: Body,
+    /// Boxed, because it is large and records are moved between futures.
+    pub(crate) body: Box<Body>,
 }
 
 /// The content of [`StoredSession::data`], as JSON. Times are in seconds since the epoch.
@@ -118,21 +121,35 @@ pub(crate) struct Body {
     pub(crate) binding: Option<Bytes>,
 }
 
-/// A verifier for a refresh token. It cannot be used to create the token.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A verifier for a refresh token. In a store, it cannot be used to create the token.
+#[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct Sealed {
     /// SHA-256 of the secret. The secret has 256 random bits, so a slow hash is not needed.
     hash: Bytes,
     /// The number of the key that the secret was derived from.
     pub(crate) key: u32,
+    /// The secret, if this operation derived it. It is never stored.
+    #[serde(skip)]
+    secret: Option<Zeroizing<[u8; 32]>>,
 }
 
+#[cfg(test)]
+impl PartialEq for Sealed {
+    fn eq(&self, other: &Self) -> bool {
+        (self.hash, self.key) == (other.hash, other.key)
+    }
+}
+
+#[cfg(test)]
+impl Eq for Sealed {}
+
 impl Sealed {
-    pub(crate) fn new(secret: &[u8; 32], key: u32) -> Self {
+    pub(crate) fn new(secret: Zeroizing<[u8; 32]>, key: u32) -> Self {
         Self {
-            hash: Bytes(sha256(secret)),
+            hash: Bytes(sha256(&secret)),
             key,
+            secret: Some(secret),
         }
     }
 
@@ -195,18 +212,30 @@ pub(crate) struct Bytes(pub(crate) [u8; 32]);
 
 impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&base64_simd::URL_SAFE_NO_PAD.encode_to_string(self.0))
+        let mut text = [0; 43];
+        serializer.serialize_str(URL_SAFE_NO_PAD.encode_as_str(&self.0, Out::from_slice(&mut text)))
     }
 }
 
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let bytes = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(text).ok();
-        let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
-        bytes
-            .map(Self)
-            .ok_or_else(|| D::Error::custom("not 32 bytes of base64url"))
+        deserializer.deserialize_str(BytesVisitor)
+    }
+}
+
+/// Reads the text without a copy of it.
+struct BytesVisitor;
+
+impl Visitor<'_> for BytesVisitor {
+    type Value = Bytes;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("32 bytes of base64url")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Bytes, E> {
+        let bytes = decode(text).ok_or_else(|| E::custom("not 32 bytes of base64url"))?;
+        Ok(Bytes(*bytes))
     }
 }
 
@@ -392,9 +421,10 @@ impl fmt::Debug for Body {
 impl Record {
     /// Reads the session that a store returned for `id`.
     pub(crate) fn read(stored: &StoredSession, id: &SessionId) -> Result<Self, Unreadable> {
-        let body: Result<Body, _> = serde_json::from_slice(&stored.data);
-        match body {
-            Ok(body)
+        // As one text, which is cheaper to check than each of its strings.
+        let text = std::str::from_utf8(&stored.data).ok();
+        match text.and_then(|text| serde_json::from_str::<Box<Body>>(text).ok()) {
+            Some(body)
                 if stored.data.len() <= Body::MOST + Body::GROWTH
                     && body.version == Body::VERSION
                     && body.is_plausible()
@@ -419,7 +449,7 @@ impl Record {
             id,
             subject: stored.subject.clone(),
             revision: stored.revision.wrapping_add(1),
-            body: Body {
+            body: Box::new(Body {
                 version: Body::VERSION,
                 created_at: now,
                 cap: now.saturating_add(1),
@@ -432,6 +462,7 @@ impl Record {
                 current: Sealed {
                     hash: nothing(),
                     key: 0,
+                    secret: None,
                 },
                 previous: None,
                 rotated_at: now,
@@ -457,7 +488,7 @@ impl Record {
                 claims: Map::new(),
                 device: Device::default(),
                 binding: None,
-            },
+            }),
         }
     }
 
@@ -520,17 +551,20 @@ impl Record {
     pub(crate) fn refresh_token(&self, keys: &RefreshKeys) -> Option<RefreshToken> {
         let body = &self.body;
         let key = keys.of_id(body.current.key)?;
+        let known = body.current.secret.clone();
+        let is_known = known.is_some();
+        let derive = || key.derive(&self.id, body.generation, &body.salt.0);
         let token = RefreshToken {
             session: self.id,
             generation: body.generation,
             key: key.id(),
-            secret: key.derive(&self.id, body.generation, &body.salt.0),
+            secret: known.unwrap_or_else(derive),
         };
-        body.current.is(&token).then_some(token)
+        (is_known || body.current.is(&token)).then_some(token)
     }
 
     /// Returns the next revision, with another body.
-    pub(crate) fn with(&self, body: Body) -> Self {
+    pub(crate) fn with(&self, body: Box<Body>) -> Self {
         Self {
             id: self.id,
             subject: self.subject.clone(),
@@ -547,7 +581,9 @@ fn serialised(body: &impl Serialize) -> Result<Vec<u8>, SessionError> {
             "the session cannot be serialised",
         )
     };
-    serde_json::to_vec(body).map_err(misfit)
+    let mut data = Vec::with_capacity(1024);
+    serde_json::to_writer(&mut data, body).map_err(misfit)?;
+    Ok(data)
 }
 
 fn check_size(data: &[u8], most: usize) -> Result<(), SessionError> {

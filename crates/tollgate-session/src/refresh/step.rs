@@ -185,7 +185,7 @@ pub(crate) fn step(record: &Record, event: &Event<'_>, now: u64, rules: &Rules) 
         Event::End => {
             let mut next = body.clone();
             next.ended_at = Some(now);
-            Outcome::Replace(Box::new(next))
+            Outcome::Replace(next)
         }
     }
 }
@@ -281,6 +281,9 @@ pub(crate) fn candidate<'t>(
     arrived_at: u64,
     rules: &Rules,
 ) -> Option<&'t RefreshToken> {
+    if let [token] = tokens {
+        return Some(token);
+    }
     let rank = |token: &&RefreshToken| match identify(record, token, arrived_at, rules) {
         Ok(Standing::Current) => 0,
         Ok(Standing::Previous { .. } | Standing::Late) => 1,
@@ -320,7 +323,7 @@ fn rotated(record: &Record, (now, by_store): (u64, u64), rules: &Rules) -> Optio
     next.generation = generation;
     next.previous = Some(std::mem::replace(
         &mut next.current,
-        Sealed::new(&secret, key.id()),
+        Sealed::new(secret, key.id()),
     ));
     next.rotated_at = by_store;
     next.late = None;

@@ -465,7 +465,7 @@ impl Sessions {
         let mut salt = [0; 32];
         self.0.issuer.random().fill(&mut salt)?;
         let key = rules.keys.newest();
-        let current = Sealed::new(&key.derive(&id, 1, &salt), key.id());
+        let current = Sealed::new(key.derive(&id, 1, &salt), key.id());
         let cap = now.saturating_add(absolute);
         let idle_until = now.saturating_add(idle).min(cap);
         let auth_time = login.auth_time.map_or(now, |auth_time| auth_time.min(now));
@@ -474,7 +474,7 @@ impl Sessions {
         } else {
             None
         };
-        let mut body = Body {
+        let mut body = Box::new(Body {
             version: Body::VERSION,
             created_at: now,
             cap,
@@ -513,7 +513,7 @@ impl Sessions {
             claims: login.claims.clone(),
             device: login.device.clone().cut(),
             binding: binding.as_ref().map(Binding::hash),
-        };
+        });
         body.issued = Some(Issued {
             last: body.access.issued_at,
             until: body.access.expires_at,

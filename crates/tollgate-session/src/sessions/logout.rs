@@ -293,7 +293,7 @@ impl Sessions {
             let now = self.now();
             let (record, stored) = match self.find(id, now).await? {
                 Loaded::Missing => return Ok(there),
-                Loaded::Found(record, stored) => (*record, stored),
+                Loaded::Found(record, stored) => (record, stored),
                 Loaded::Unreadable(_, stored) => {
                     self.revoke_unreadable(id).await?;
                     let Some(stored) = stored else {
@@ -319,7 +319,7 @@ impl Sessions {
                 let entries = self.ending(std::slice::from_ref(&record), now, true);
                 self.0.revocations.revoke(&entries).await?;
             }
-            let next = record.with(*body);
+            let next = record.with(body);
             if self.replace(&next, now).await? {
                 return Ok(Some(next));
             }

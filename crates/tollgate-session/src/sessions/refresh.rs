@@ -194,7 +194,7 @@ impl Sessions {
                         ContinuationReason::Refresh,
                     ));
                 }
-                Outcome::Replace(body) => Answer::Rotation(record.with(*body)),
+                Outcome::Replace(body) => Answer::Rotation(record.with(body)),
                 // Each generation has one late repeat, and an outage of the store must not use it
                 // up. A confirmation may change the revision.
                 Outcome::RepeatLate(_) if !confirmed && permitted.is_none() => {
@@ -210,7 +210,7 @@ impl Sessions {
                 }
                 Outcome::RepeatLate(body) => {
                     let former = record.body.former.clone();
-                    Answer::LateRepeat(record.with(*body), former)
+                    Answer::LateRepeat(record.with(body), former)
                 }
                 Outcome::Repeat { late } => {
                     // The answer that the first caller got counts, not the last one of the hook.

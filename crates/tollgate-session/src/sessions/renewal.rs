@@ -181,7 +181,7 @@ impl Sessions {
             // Read before the revocation check, because the expiry is computed from it.
             let now = self.now();
             let (mut record, stored) = match self.find(id, now).await? {
-                Loaded::Found(record, stored) => (*record, stored),
+                Loaded::Found(record, stored) => (record, stored),
                 Loaded::Unreadable(Unreadable::Newer, _) => {
                     return Err(unreadable(Unreadable::Newer));
                 }
@@ -207,7 +207,7 @@ impl Sessions {
                 Outcome::Repeat { .. } if must_ask && permission.is_none() => {
                     return Ok(Reissue::Asks(Box::new(record), ContinuationReason::Repeat));
                 }
-                Outcome::Replace(body) => Some(record.with(*body)),
+                Outcome::Replace(body) => Some(record.with(body)),
                 Outcome::Repeat { .. } => None,
                 _ => return Ok(Reissue::Refused),
             };

@@ -19,7 +19,7 @@ pub(super) const TRIES: usize = 16;
 pub(super) enum Loaded {
     Missing,
     /// The record, and the stored session that it was read from.
-    Found(Box<Record>, StoredSession),
+    Found(Record, StoredSession),
     /// The content, or all of it if there is none, cannot be read.
     Unreadable(Unreadable, Option<StoredSession>),
 }
@@ -70,7 +70,7 @@ impl Sessions {
             .await;
         let (why, stored) = match loaded {
             Ok(Some(stored)) => match read(&stored, id) {
-                Ok(record) => return Ok(Loaded::Found(Box::new(record), stored)),
+                Ok(record) => return Ok(Loaded::Found(record, stored)),
                 Err(why) => (why, Some(stored)),
             },
             Ok(None) => return Ok(Loaded::Missing),
@@ -96,7 +96,7 @@ impl Sessions {
     ) -> Result<Option<(Record, StoredSession)>, SessionError> {
         match self.find(id, now).await? {
             Loaded::Missing => Ok(None),
-            Loaded::Found(record, stored) => Ok(Some((*record, stored))),
+            Loaded::Found(record, stored) => Ok(Some((record, stored))),
             Loaded::Unreadable(why, _) => Err(unreadable(why)),
         }
     }
@@ -256,10 +256,7 @@ impl Sessions {
         };
         let event = Event::Restamp { not_before };
         match step(&record, &event, now, &self.0.rules) {
-            Outcome::Replace(body) => Record {
-                body: *body,
-                ..record
-            },
+            Outcome::Replace(body) => Record { body, ..record },
             _ => record,
         }
     }

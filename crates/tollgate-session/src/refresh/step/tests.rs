@@ -28,7 +28,7 @@ fn fresh(rules: &Rules) -> Record {
         id,
         subject: "u-7".to_owned(),
         revision: 1,
-        body: Body {
+        body: Box::new(Body {
             version: Body::VERSION,
             created_at: START,
             cap: START + rules.absolute,
@@ -38,7 +38,7 @@ fn fresh(rules: &Rules) -> Record {
             ended_at: None,
             salt: Bytes(salt),
             generation: 1,
-            current: Sealed::new(&key.derive(&id, 1, &salt), key.id()),
+            current: Sealed::new(key.derive(&id, 1, &salt), key.id()),
             previous: None,
             rotated_at: START,
             late: None,
@@ -63,7 +63,7 @@ fn fresh(rules: &Rules) -> Record {
             claims: Map::new(),
             device: Device::default(),
             binding: None,
-        },
+        }),
     }
 }
 
@@ -116,7 +116,7 @@ fn refresh_bound(
 
 fn replaced(record: &Record, outcome: Outcome) -> Record {
     match outcome {
-        Outcome::Replace(body) => record.with(*body),
+        Outcome::Replace(body) => record.with(body),
         other => panic!("{other:?}"),
     }
 }
@@ -239,6 +239,25 @@ fn a_stored_session_without_a_binding_is_read() {
     bound.body.binding = Some(Bytes([5; 32]));
     let stored = bound.write().unwrap();
     assert!(Record::read(&stored, &bound.id).unwrap().body == bound.body);
+}
+
+#[test]
+fn the_secret_of_a_new_token_is_not_stored() {
+    let rules = rules();
+    let one = fresh(&rules);
+    let two = replaced(&one, refresh_at(&one, &of(&one, &rules), START, &rules));
+    let token = of(&two, &rules);
+    let stored = two.write().unwrap();
+    let secret = base64_simd::URL_SAFE_NO_PAD.encode_to_string(*token.secret);
+    assert!(!String::from_utf8_lossy(&stored.data).contains(&secret));
+    assert!(!String::from_utf8_lossy(&stored.data).contains("secret"));
+    let read = Record::read(&stored, &two.id).unwrap();
+    assert_eq!(of(&read, &rules).write(), token.write());
+    let other = RefreshKeys::new(vec![RefreshKey::new(1, [9; 32])]).unwrap();
+    assert!(
+        read.refresh_token(&other).is_none(),
+        "a stored one is checked"
+    );
 }
 
 #[test]
@@ -380,7 +399,7 @@ fn late_rules() -> Rules {
 
 fn repeated_late(record: &Record, outcome: Outcome) -> Record {
     match outcome {
-        Outcome::RepeatLate(body) => record.with(*body),
+        Outcome::RepeatLate(body) => record.with(body),
         other => panic!("{other:?}"),
     }
 }
@@ -1168,7 +1187,7 @@ proptest! {
             );
             match outcome {
                 Outcome::Replace(body) | Outcome::RepeatLate(body) => {
-                    record = record.with(*body);
+                    record = record.with(body);
                     if !matches!(act, Act::Slide) {
                         last_given.insert(record.body.generation, now);
                     }
