@@ -94,7 +94,7 @@ impl Link {
         source: &str,
         deadline: Instant,
     ) -> Result<Vec<Value>, Failure> {
-        let (number, connection) = self.connection(deadline).await?;
+        let (number, mut connection) = self.connection(deadline).await?;
         let (mut due, refusal) = self.is_due();
         if let Some(refusal) = refusal {
             if !due {
@@ -102,7 +102,7 @@ impl Link {
             }
             let mut policy = redis::pipe();
             policy.cmd("INFO").arg("memory");
-            let told = self.exchange(number, &connection, &policy, deadline);
+            let told = self.exchange(number, &mut connection, &policy, deadline);
             self.vet(&told.await?)?;
             due = false;
         }
@@ -110,7 +110,7 @@ impl Link {
             commands.cmd("INFO").arg("memory");
         }
         let mut values = self
-            .exchange(number, &connection, &commands, deadline)
+            .exchange(number, &mut connection, &commands, deadline)
             .await?;
         if due {
             let last = values.len().saturating_sub(1);
@@ -127,19 +127,18 @@ impl Link {
         source: &str,
         deadline: Instant,
     ) -> Result<Vec<Value>, Failure> {
-        let (number, connection) = self.connection(deadline).await?;
-        let values = self.exchange(number, &connection, commands, deadline);
+        let (number, mut connection) = self.connection(deadline).await?;
+        let values = self.exchange(number, &mut connection, commands, deadline);
         self.checked(number, values.await?, source)
     }
 
     async fn exchange(
         &self,
         number: u64,
-        connection: &MultiplexedConnection,
+        connection: &mut MultiplexedConnection,
         commands: &Pipeline,
         deadline: Instant,
     ) -> Result<Vec<Value>, Failure> {
-        let mut connection = connection.clone();
         let mut unanswered = Unanswered {
             link: self,
             number,

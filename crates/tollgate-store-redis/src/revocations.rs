@@ -51,11 +51,9 @@ impl RevocationStore for RedisStore {
             for key in keys {
                 command.arg(key.to_bytes());
             }
-            let (operation, deadline) = (Operation::timed(command), self.deadline());
+            let (operation, deadline) = (Operation::command(command), self.deadline());
             let answer = self.servers().run(slot(&place), &operation, deadline);
-            let answer = answer.await?;
-            let (found, server) = timed(answer.value)?;
-            let found = match found {
+            let found = match answer.await?.value {
                 Value::Array(found) if found.len() == keys.len() => found,
                 _ => return Err(corrupt("unexpected length of an answer")),
             };
@@ -70,6 +68,16 @@ impl RevocationStore for RedisStore {
                     _ => return Err(corrupt("unexpected type of an entry")),
                 }
             }
+            // Only an entry that has ended by the caller's clock needs that of the server.
+            let ends = |value: &[u8]| number(value.get(20..)?).ok();
+            let late = pairs
+                .iter()
+                .any(|(_, value)| ends(value).is_some_and(|end| end <= now));
+            let server = if late {
+                self.server_time(deadline).await?
+            } else {
+                now
+            };
             let entries = self.live(pairs, server, now).await;
             // A caller does not store again what it finds, so a failover must not lose it.
             if self.waits() && !entries.is_empty() {
@@ -109,13 +117,7 @@ impl RevocationStore for RedisStore {
 
     fn clock(&self) -> StoreFuture<'_, Option<u64>> {
         Box::pin(async move {
-            let operation = Operation::command(redis::cmd("TIME"));
-            let slot = slot(&self.keys().position());
-            let answer = self
-                .servers()
-                .run(slot, &operation, self.deadline())
-                .await?;
-            let (_, time) = timed(Value::Array(vec![Value::Nil, answer.value]))?;
+            let time = self.server_time(self.deadline()).await?;
             Ok(Some(time))
         })
     }
@@ -143,6 +145,15 @@ impl RedisStore {
             keys.entries(),
             keys.endings(),
         ]
+    }
+
+    /// Returns the time of the server that has the revocations.
+    async fn server_time(&self, deadline: Instant) -> Result<u64, StoreError> {
+        let operation = Operation::command(redis::cmd("TIME"));
+        let slot = slot(&self.keys().position());
+        let answer = self.servers().run(slot, &operation, deadline).await?;
+        let (_, time) = timed(Value::Array(vec![Value::Nil, answer.value]))?;
+        Ok(time)
     }
 
     async fn revoke_by(

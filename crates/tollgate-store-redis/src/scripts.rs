@@ -20,9 +20,6 @@ local LARGEST = '18446744073709551615'
 local function is_number(text)
   return type(text) == 'string' and #text == 20 and not string.find(text, '%D') and text <= LARGEST
 end
-local function digits(number)
-  return number < 2 ^ 53 and string.format('%020.0f', number) or LARGEST
-end
 ";
 
 /// The time of the server: seconds and microseconds.
@@ -30,21 +27,21 @@ const CLOCK: &str = "
 local clock = redis.call('TIME')
 ";
 
-/// Reads hashes. A key of another type counts as missing.
-const FIELDS: &str = "
+/// Returns the answer to a read, or `nil` for a key of another type, which counts as missing.
+const TYPED: &str = "
 local function typed(answer)
   if type(answer) ~= 'table' or not answer.err then return answer end
   if string.find(answer.err, 'WRONGTYPE') then return nil end
   error(answer)
-end
-local function fields(key, ...)
-  return typed(redis.pcall('HMGET', key, ...))
 end
 ";
 
 /// The time up to which entries have ended: the earlier of the caller's time and the server's, but
 /// at most two hours before the caller's. See `RevocationStore` for the rule.
 const ENDS: &str = "
+local function digits(number)
+  return number < 2 ^ 53 and string.format('%020.0f', number) or LARGEST
+end
 local function ends(now)
   local caller, server = tonumber(now), tonumber(clock[1])
   if caller <= server then return now end
@@ -72,15 +69,11 @@ pub(crate) static INSERT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WRITES,
         NUMBERS,
-        FIELDS,
-        CLOCK,
-        ENDS,
-        LIVES,
+        TYPED,
         "
 local key = KEYS[1]
-local now, expires, revision, subject, data, cover, tag = unpack(ARGV)
-local lasts = life(expires, ends(now))
-local old = fields(key, 'expires', 'tag')
+local now, expires, revision, subject, data, cover, tag, lasts = unpack(ARGV)
+local old = typed(redis.pcall('HMGET', key, 'expires', 'tag'))
 if old and old[2] == tag then
   redis.call('PEXPIRE', key, lasts)
   return 1
@@ -99,18 +92,8 @@ return 1
 
 /// Replaces a session. Returns 1 on success, 0 if the revision differs or the session is gone, 2 if
 /// the entry in the index of its subject must be extended first.
-pub(crate) static REPLACE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(&[
-        WRITES,
-        NUMBERS,
-        FIELDS,
-        CLOCK,
-        ENDS,
-        LIVES,
-        REPLACEMENT,
-        REPLACED,
-    ])
-});
+pub(crate) static REPLACE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(&[WRITES, NUMBERS, TYPED, REPLACEMENT, REPLACED]));
 
 /// As [`REPLACE`], for a replacement that ends a session: it is hardly larger and expires earlier.
 /// Returns 3 for any other.
@@ -118,10 +101,7 @@ pub(crate) static REPLACE_WHEN_FULL: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WRITES_WHEN_FULL,
         NUMBERS,
-        FIELDS,
-        CLOCK,
-        ENDS,
-        LIVES,
+        TYPED,
         REPLACEMENT,
         "
 if expires >= old[2] or #data > #(redis.call('HGET', key, 'data') or '') + 64 then
@@ -132,19 +112,21 @@ end
     ])
 });
 
+/// Every refresh runs this, so it does nothing that only a refused write needs. An answer that is
+/// an error has no elements.
 const REPLACEMENT: &str = "
 local key = KEYS[1]
-local now, expires, expected, revision, data, cover, tag = unpack(ARGV)
-local lasts = life(expires, ends(now))
-local old = fields(key, 'revision', 'expires', 'cover', 'tag')
-if not old then
-  return 0
-end
+local now, expires, expected, revision, data, cover, tag, lasts = unpack(ARGV)
+local old = redis.pcall('HMGET', key, 'revision', 'expires', 'cover', 'tag')
 if old[4] == tag then
   redis.call('PEXPIRE', key, lasts)
   return 1
 end
-if old[1] ~= expected or not is_number(old[2]) or old[2] <= now then
+if old[1] ~= expected then
+  typed(old)
+  return 0
+end
+if not is_number(old[2]) or old[2] <= now then
   return 0
 end
 if is_number(old[3]) and old[3] > cover then
@@ -168,11 +150,11 @@ pub(crate) static CONFIRM: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WRITES_WHEN_FULL,
         NUMBERS,
-        FIELDS,
+        TYPED,
         "
 local key = KEYS[1]
 local now, revision = unpack(ARGV)
-local old = fields(key, 'revision', 'expires')
+local old = typed(redis.pcall('HMGET', key, 'revision', 'expires'))
 if not old or old[1] ~= revision or not is_number(old[2]) or old[2] <= now then
   return 0
 end
@@ -188,15 +170,14 @@ pub(crate) static ENTER: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WRITES,
         NUMBERS,
-        FIELDS,
+        TYPED,
         CLOCK,
         ENDS,
         LIVES,
         "
 local key = KEYS[1]
-local now, id, cover = unpack(ARGV)
-local at = ends(now)
-local old = fields(key, id)
+local now, id, cover, lasts = unpack(ARGV)
+local old = typed(redis.pcall('HMGET', key, id))
 if not old then
   redis.call('DEL', key)
   old = {}
@@ -204,7 +185,7 @@ end
 local listed_until = string.sub(old[1] or '', 1, 20)
 if is_number(listed_until) and listed_until > cover then cover = listed_until end
 if redis.call('HLEN', key) >= 64 then
-  local dead = digits(math.max(tonumber(at) - 300, 0))
+  local dead = digits(math.max(tonumber(ends(now)) - 300, 0))
   local all = redis.call('HGETALL', key)
   for i = 1, #all, 2 do
     local listed = string.sub(all[i + 1], 1, 20)
@@ -214,7 +195,7 @@ if redis.call('HLEN', key) >= 64 then
   end
 end
 redis.call('HSET', key, id, cover .. now)
-lives(key, life(cover, at))
+lives(key, lasts)
 return 1
 ",
     ])
@@ -249,7 +230,7 @@ local function history()
 end
 local milliseconds = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function position()
-  local at = fields(place, 'epoch', 'sequence', 'history', 'kept')
+  local at = typed(redis.pcall('HMGET', place, 'epoch', 'sequence', 'history', 'kept'))
   if not at or not is_number(at[1]) or not string.find(at[2] or '', '^%d+$') or #at[2] > 15 then
     return false
   end
@@ -323,7 +304,7 @@ pub(crate) static POSITION: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         READS,
         NUMBERS,
-        FIELDS,
+        TYPED,
         CLOCK,
         POSITION_NOW,
         "
@@ -340,7 +321,7 @@ pub(crate) static BEGIN: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WRITES_WHEN_FULL,
         NUMBERS,
-        FIELDS,
+        TYPED,
         CLOCK,
         ENDS,
         LIVES,
@@ -361,7 +342,7 @@ pub(crate) static SNAPSHOT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         READS,
         NUMBERS,
-        FIELDS,
+        TYPED,
         CLOCK,
         POSITION_NOW,
         "
@@ -377,7 +358,7 @@ pub(crate) static CHANGES: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         READS,
         NUMBERS,
-        FIELDS,
+        TYPED,
         CLOCK,
         POSITION_NOW,
         "
@@ -404,7 +385,7 @@ pub(crate) static REVOKE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WRITES,
         NUMBERS,
-        FIELDS,
+        TYPED,
         CLOCK,
         ENDS,
         LIVES,
@@ -422,7 +403,7 @@ pub(crate) static REVOKE_WHEN_FULL: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WRITES_WHEN_FULL,
         NUMBERS,
-        FIELDS,
+        TYPED,
         CLOCK,
         ENDS,
         LIVES,

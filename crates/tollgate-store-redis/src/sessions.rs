@@ -1,6 +1,5 @@
 //! The session store.
 
-use std::collections::HashMap;
 use std::str::FromStr as _;
 
 use futures_util::future::try_join_all;
@@ -14,13 +13,15 @@ use crate::failure::{corrupt, unavailable, wrong_type};
 use crate::keys::slot;
 use crate::operation::{Operation, Script};
 use crate::scripts::{CONFIRM, ENTER, INSERT, LEAVE, REPLACE, REPLACE_WHEN_FULL};
-use crate::store::{RedisStore, digits, number};
+use crate::store::{RedisStore, digits, life, number};
 
 /// The number of sessions of a subject that are loaded at a time.
 const TOGETHER: usize = 64;
 /// The time for which an entry of an index stays without its session, in seconds: the session may
 /// be about to be inserted, by an instance whose clock is behind.
 const YOUNG: u64 = 7200;
+/// The fields of a session that a load reads.
+const FIELDS: [&str; 4] = ["subject", "revision", "expires", "data"];
 
 impl SessionStore for RedisStore {
     fn insert<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool> {
@@ -37,6 +38,7 @@ impl SessionStore for RedisStore {
                 session.data.clone(),
                 digits(cover),
                 self.tag(),
+                life(session.expires_at, now),
             ];
             match self
                 .change(&INSERT, &session.id, arguments, deadline)
@@ -80,6 +82,7 @@ impl SessionStore for RedisStore {
                     session.data.clone(),
                     digits(covered),
                     tag.clone(),
+                    life(session.expires_at, now),
                 ];
                 match self.change(script, &session.id, arguments, deadline).await {
                     Ok(0) => return Ok(false),
@@ -166,6 +169,9 @@ impl SessionStore for RedisStore {
     }
 }
 
+/// The values of [`FIELDS`].
+type Fields = [Value; FIELDS.len()];
+
 /// The content of a session's key.
 enum Found {
     Session(StoredSession),
@@ -188,21 +194,31 @@ impl RedisStore {
     /// Returns the session, whether it has expired or not.
     async fn load_by(&self, id: &SessionId, deadline: Instant) -> Result<Found, StoreError> {
         let key = self.keys().session(id);
-        let mut command = redis::cmd("HGETALL");
-        command.arg(&key);
-        let operation = Operation::command(command);
-        let answer = self.servers().run(slot(&key), &operation, deadline).await;
-        let fields = match answer.and_then(|answer| pairs(answer.value)) {
-            Ok(fields) if fields.is_empty() => return Ok(Found::Nothing),
-            Ok(fields) => fields,
+        let run = async |command| {
+            let operation = Operation::command(command);
+            self.servers().run(slot(&key), &operation, deadline).await
+        };
+        let mut command = redis::cmd("HMGET");
+        command.arg(&key).arg(&FIELDS);
+        let fields: Fields = match run(command).await.map(|answer| answer.value) {
+            Ok(Value::Array(fields)) => match fields.try_into() {
+                Ok(fields) => fields,
+                Err(_) => return Err(no_redis()),
+            },
             Err(error) if error == wrong_type() => return Ok(Found::Unreadable),
             // `Corrupt` means that this session can never be read.
-            Err(error) if error.kind() == StoreErrorKind::Corrupt => {
-                return Err(unavailable("the server does not speak the Redis protocol"));
-            }
-            Err(error) => return Err(error),
+            Err(error) if error.kind() != StoreErrorKind::Corrupt => return Err(error),
+            _ => return Err(no_redis()),
         };
-        Ok(session(*id, fields).map_or(Found::Unreadable, Found::Session))
+        if fields.iter().any(|field| *field != Value::Nil) {
+            return Ok(session(*id, fields).map_or(Found::Unreadable, Found::Session));
+        }
+        let mut command = redis::cmd("EXISTS");
+        command.arg(&key);
+        Ok(match run(command).await?.value {
+            Value::Int(0) => Found::Nothing,
+            _ => Found::Unreadable,
+        })
     }
 
     /// Runs a script on a session and returns its answer.
@@ -237,6 +253,7 @@ impl RedisStore {
             digits(now),
             session.id.to_string().into_bytes(),
             digits(cover),
+            life(cover, now),
         ];
         self.write(&ENTER, keys, arguments, deadline).await?;
         Ok(())
@@ -288,16 +305,27 @@ fn entry(id: &[u8], value: &[u8]) -> Option<Entry> {
 }
 
 /// Reads a session. `None` if a field is missing or malformed.
-fn session(id: SessionId, fields: Vec<Pair>) -> Option<StoredSession> {
-    let mut fields: HashMap<Vec<u8>, Vec<u8>> = fields.into_iter().collect();
-    let mut field = |name: &str| fields.remove(name.as_bytes());
+fn session(id: SessionId, fields: Fields) -> Option<StoredSession> {
+    let [
+        Value::BulkString(subject),
+        Value::BulkString(revision),
+        Value::BulkString(expires_at),
+        Value::BulkString(data),
+    ] = fields
+    else {
+        return None;
+    };
     Some(StoredSession {
         id,
-        subject: String::from_utf8(field("subject")?).ok()?,
-        revision: number(&field("revision")?).ok()?,
-        expires_at: number(&field("expires")?).ok()?,
-        data: field("data")?,
+        subject: String::from_utf8(subject).ok()?,
+        revision: number(&revision).ok()?,
+        expires_at: number(&expires_at).ok()?,
+        data,
     })
+}
+
+fn no_redis() -> StoreError {
+    unavailable("the server does not speak the Redis protocol")
 }
 
 /// Reads the answer of a timed operation: the value, and the time of the server.

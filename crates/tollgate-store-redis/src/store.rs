@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use redis::Value;
 use tokio::time::Instant;
-use tollgate_session::{Random as _, StoreError, SystemRandom};
+use tollgate_session::{MAX_RETENTION, Random as _, StoreError, SystemRandom};
 
 use crate::failure::{corrupt, unavailable};
 use crate::keys::{Keys, slot};
 use crate::operation::{Operation, Script, Wait};
 use crate::servers::{Answer, Servers};
+
+/// The longest life of a key, in seconds: 100 years.
+const LONGEST: u64 = 100 * 365 * 86_400;
 
 /// A store of sessions and revocations in Redis 7 or later, on one server or a cluster.
 ///
@@ -148,6 +151,16 @@ pub(crate) fn number(digits: &[u8]) -> Result<u64, StoreError> {
         .ok_or_else(|| corrupt("malformed number"))
 }
 
+/// Returns the life of the key of a session that ends at `end`, in milliseconds.
+///
+/// It is four hours longer, because Redis removes keys by its own clock alone: two hours for a
+/// caller whose clock is ahead, and two for a server whose clock jumps ahead. So the scripts need
+/// not read that clock.
+pub(crate) fn life(end: u64, now: u64) -> Vec<u8> {
+    let seconds = end.saturating_sub(now).saturating_add(2 * MAX_RETENTION);
+    (seconds.min(LONGEST) * 1000).to_string().into_bytes()
+}
+
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], StoreError> {
     let mut bytes = [0; N];
     SystemRandom
@@ -159,6 +172,13 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lives_are_relative_and_bounded() {
+        assert_eq!(life(1_000, 900), b"14500000");
+        assert_eq!(life(900, 1_000), b"14400000", "ended keys are kept");
+        assert_eq!(life(u64::MAX, 0), (LONGEST * 1000).to_string().into_bytes());
+    }
 
     #[test]
     fn digits_compare_like_numbers() {
