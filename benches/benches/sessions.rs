@@ -6,6 +6,9 @@
 //!
 //! The durability of an acknowledged refresh differs: redb and PostgreSQL have it on disk, Redis in
 //! memory, optionally in a replica too.
+//!
+//! `cargo bench -p tollgate-benches --bench sessions -- Redis` runs the stores with that word in
+//! their names, and the one in memory.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -58,7 +61,7 @@ async fn main() {
     let cluster = RedisCluster::start();
 
     let redb = RedbStore::open(scratch.path().join("sessions.redb")).unwrap();
-    let contenders = [
+    let mut contenders = vec![
         Contender::of("memory", Some(MemoryStore::default())),
         Contender::of("redb", Some(redb)),
         Contender::of(
@@ -91,6 +94,14 @@ async fn main() {
             },
         ),
     ];
+    let words: Vec<_> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    contenders.retain(|contender| {
+        let named = words.iter().any(|word| contender.name.contains(&**word));
+        contender.name == "memory" || named || words.is_empty()
+    });
     for clients in CLIENTS {
         let mut loads = measure(&contenders, clients).await;
         print(clients, &contenders, &mut loads);

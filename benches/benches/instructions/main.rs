@@ -11,6 +11,7 @@ mod core;
 mod failing;
 mod middleware;
 mod scenario;
+mod sessions;
 
 use std::collections::BTreeMap;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -21,9 +22,14 @@ const SCENARIO: &str = "TOLLGATE_SCENARIO";
 const ROUNDS: &str = "TOLLGATE_ROUNDS";
 
 fn scenarios() -> impl Iterator<Item = &'static Scenario> {
-    [core::SCENARIOS, middleware::SCENARIOS, failing::SCENARIOS]
-        .into_iter()
-        .flatten()
+    [
+        core::SCENARIOS,
+        middleware::SCENARIOS,
+        failing::SCENARIOS,
+        sessions::SCENARIOS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 fn main() -> ExitCode {
