@@ -15,7 +15,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("eddsa-issue", issue),
     // From the refresh token to the next one and an access token: a load, a read of the
     // revocations and a replacement.
-    Scenario::new("eddsa-refresh", refresh).over("eddsa-issue", Instructions(99_000.0)),
+    Scenario::new("eddsa-refresh", refresh).over("eddsa-issue", Instructions(67_000.0)),
 ];
 
 fn issuer() -> Issuer {
