@@ -506,7 +506,7 @@ fn tokens(tokens: &Tokens, shapes: &[Shape]) -> Vec<Request> {
                 if why.ends_with("error") {
                     payload.pop();
                 }
-                let token = Segments::unsigned(&tokens.header(), payload);
+                let token = Segments::unsigned(tokens.header(), payload);
                 requests.push(refused(why).bearer(tokens.signed(token.clone())));
                 requests.push(refused(&format!("{why}, forged")).bearer(tokens.forged(token)));
             }

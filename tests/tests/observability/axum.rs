@@ -69,7 +69,7 @@ fn routes() -> Router {
 impl App for Axum {
     fn ask(&mut self, gates: &[&Gate], method: &str, path: &str, token: Option<&str>) -> Seen {
         let layers = gates.iter().map(|gate| JwtAuth::new((*gate).clone()));
-        let app = layers.fold(routes(), |app, layer| app.layer(layer));
+        let app = layers.fold(routes(), axum::Router::layer);
         self.send(app, method, path, token)
     }
 }

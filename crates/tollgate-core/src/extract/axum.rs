@@ -18,7 +18,9 @@ use crate::step::Step;
 /// # Errors
 /// A [`Refusal`] without a layer, or if `T` refuses the request.
 pub fn extract<T: FromAuthentication>(parts: &Parts) -> Result<T, Refusal> {
-    refusing(&RequestHead::from(parts), || head::extract(&parts.extensions))
+    refusing(&RequestHead::from(parts), || {
+        head::extract(&parts.extensions)
+    })
 }
 
 /// The answer of the gate, with the [`Rejection`](crate::Rejection) in the response's extensions.

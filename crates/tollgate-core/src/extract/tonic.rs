@@ -59,7 +59,7 @@ mod tests {
         let rejection = Rejection::new(kind, "the detail of the operator");
         let mut answer = answer::of(&rejection, &opening("api"), protocol);
         edit(&mut answer);
-        Refusal::logged(rejection, answer)
+        Refusal::new(rejection, answer)
     }
 
     #[test]
@@ -109,7 +109,7 @@ mod tests {
         for wrong in ["0", "zero", ""] {
             let mut edited = refusal(RejectionKind::Expired, Protocol::Grpc, |_| ()).into_parts();
             edited.1.set("grpc-status", wrong);
-            let status = Status::from(Refusal::logged(edited.0, edited.1));
+            let status = Status::from(Refusal::new(edited.0, edited.1));
             assert_ne!(status.code(), Code::Ok, "{wrong}");
         }
     }

@@ -64,8 +64,7 @@ pub(super) fn authenticate(gate: &Gate, request: &impl RequestView) -> Stage<Dec
     });
     Ok(rest.after(current, |rest, principal| {
         let policy = rest.gate.0.policy.as_ref();
-        let refused =
-            policy.and_then(|policy| authentication::authorise(policy, &principal).err());
+        let refused = policy.and_then(|policy| authentication::authorise(policy, &principal).err());
         Ok(Step::Ready(Ok(match refused {
             None => Decided::Admitted(rest.admit(principal)),
             Some(rejection) => Decided::Forbidden(Box::new((

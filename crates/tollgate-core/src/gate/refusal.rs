@@ -85,6 +85,9 @@ impl Drop for Deferral {
 
 /// Runs code that knows the caller but not the request, such as an extractor. The event of its
 /// refusal is emitted here, with the facts of the request.
+///
+/// # Errors
+/// The refusal of the code.
 pub fn refusing<T>(
     request: &impl RequestView,
     run: impl FnOnce() -> Result<T, Refusal>,
@@ -97,7 +100,7 @@ pub fn refusing<T>(
 
 impl Refusal {
     /// Creates a refusal whose event is not emitted yet.
-    pub(super) fn new(rejection: Rejection, answer: Answer) -> Self {
+    pub(crate) fn new(rejection: Rejection, answer: Answer) -> Self {
         Self(Box::new(Parts {
             rejection,
             answer,

@@ -143,14 +143,7 @@ pub struct Rejection {
 
 impl Rejection {
     pub(crate) fn new(kind: RejectionKind, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            kind,
-            detail: Detail::Text(detail.into()),
-            scope: None,
-            time: None,
-            source: None,
-            issuer: None,
-        }
+        Self::with_detail(kind, Detail::Text(detail.into()))
     }
 
     /// Creates a rejection whose detail is formatted only when it is shown.
@@ -158,12 +151,7 @@ impl Rejection {
         kind: RejectionKind,
         detail: impl Fn(&mut fmt::Formatter<'_>) -> fmt::Result + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            kind,
-            detail: Detail::Late(Late(Arc::new(detail))),
-            scope: None,
-            time: None,
-        }
+        Self::with_detail(kind, Detail::Late(Late(Arc::new(detail))))
     }
 
     /// Creates a rejection for the time `at` in the claim `name`, compared with `now`.
@@ -173,9 +161,13 @@ impl Rejection {
         at: u64,
         now: u64,
     ) -> Self {
+        Self::with_detail(kind, Detail::Time { name, at, now })
+    }
+
+    const fn with_detail(kind: RejectionKind, detail: Detail) -> Self {
         Self {
             kind,
-            detail: Detail::Time { name, at, now },
+            detail,
             scope: None,
             time: None,
             source: None,
@@ -186,32 +178,20 @@ impl Rejection {
     /// Creates a rejection for an `aud` whose first value is `got` and that contains no wanted
     /// value.
     pub(crate) fn wrong_audience(got: &str, wanted: &Arc<Vec<String>>) -> Self {
-        Self {
-            kind: RejectionKind::WrongAudience,
-            detail: Detail::Audience {
-                got: Shown::part(got),
-                wanted: Arc::clone(wanted),
-            },
-            scope: None,
-            time: None,
-            source: None,
-            issuer: None,
-        }
+        let detail = Detail::Audience {
+            got: Shown::part(got),
+            wanted: Arc::clone(wanted),
+        };
+        Self::with_detail(RejectionKind::WrongAudience, detail)
     }
 
     /// Creates a rejection for the `iss` `got` where `wanted` is required.
     pub(crate) fn untrusted_issuer(got: &str, wanted: &str) -> Self {
-        Self {
-            kind: RejectionKind::UntrustedIssuer,
-            detail: Detail::Issuer {
-                got: Shown::part(got),
-                wanted: wanted.into(),
-            },
-            scope: None,
-            time: None,
-            source: None,
-            issuer: None,
-        }
+        let detail = Detail::Issuer {
+            got: Shown::part(got),
+            wanted: wanted.into(),
+        };
+        Self::with_detail(RejectionKind::UntrustedIssuer, detail)
     }
 
     /// Creates a rejection for a service that cannot answer now. The client may try again after
@@ -608,7 +588,7 @@ mod tests {
     proptest! {
         #[test]
         fn printable_values_are_bounded(
-            text in r#"\PC{0,12}|[\x00-\x20\x7f-\u{a0}\u{2028}]{0,12}"#
+            text in r"\PC{0,12}|[\x00-\x20\x7f-\u{a0}\u{2028}]{0,12}"
         ) {
             let shown = printable(&text, 8);
             prop_assert!(!shown.chars().any(char::is_control));

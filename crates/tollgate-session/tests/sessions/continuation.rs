@@ -88,7 +88,10 @@ fn admin() -> Login {
 
 fn roles(service: &Service, token: &str) -> Vec<String> {
     let principal = service.principal(token);
-    principal.roles().map(|role| role.into_owned()).collect()
+    principal
+        .roles()
+        .map(std::borrow::Cow::into_owned)
+        .collect()
 }
 
 fn no_roles() -> Continuation {

@@ -76,7 +76,7 @@ pub const LEAST: usize = 838;
 /// assert!(cases.iter().any(|case| case.name == "sources: `Authorization: Bearer`"));
 /// ```
 pub fn cases() -> Vec<Case> {
-    let groups: [(&str, Vec<Case>); 32] = [
+    let groups: [(&str, Vec<Case>); 34] = [
         ("sources", sources::cases()),
         ("csrf", csrf::cases()),
         ("csrf token", csrf_token::cases(KeyOrigin::Verifier)),

@@ -103,7 +103,7 @@ where
         Self {
             state: State::Serving {
                 future: service.call(request),
-                renewal: None,
+                authentication: None,
             },
             mode: PhantomData,
         }
@@ -184,10 +184,13 @@ where
                     authentication,
                 } => {
                     let mut response = ready!(future.poll(context))?;
-                    let authentication = authentication.take().expect(SPENT);
-                    let edits = renewal::of(&authentication, &response);
-                    // An inner layer was nearer to the handler.
-                    response.extensions_mut().get_or_insert(authentication);
+                    // There is none without a decision.
+                    let edits = authentication.take().and_then(|authentication| {
+                        let edits = renewal::of(&authentication, &response);
+                        // An inner layer was nearer to the handler.
+                        response.extensions_mut().get_or_insert(authentication);
+                        edits
+                    });
                     let Some(edits) = edits else {
                         return Poll::Ready(Ok(response.map(M::of_service)));
                     };
