@@ -481,6 +481,7 @@ impl World {
         flight.waits = match next {
             Next::Asks(request) => Waits::Effect(request),
             Next::Is(done) => {
+                self.note(&flight, &done);
                 self.judge(driver, &flight, &done);
                 // Ended operations are indistinguishable.
                 flight.answers.clear();
@@ -612,6 +613,14 @@ impl World {
         self.session = Some(session);
     }
 
+    /// **The session of a disabled user has ended when the answer is sent.**
+    fn note(&mut self, flight: &Flight, done: &Done) {
+        let disabled = |(answer, _): &(Answer, u64)| *answer == Answer::Says(Rights::Disabled);
+        self.over |= matches!(done, Done::Failed(Failure::Invalid) | Done::NotRenewed)
+            && flight.answers.iter().any(disabled);
+        self.updated |= *done == Done::Updated;
+    }
+
     fn judge(&mut self, driver: &Driver, flight: &Flight, done: &Done) {
         let call = &flight.call;
         let generation = |token: Text| {
@@ -629,7 +638,6 @@ impl World {
             let mut later = later.filter(|known| known.stepped_up);
             later.any(|known| within(known.since))
         });
-        let disabled = Answer::Says(Rights::Disabled);
         match done {
             Done::Refreshed {
                 refresh_token,
@@ -687,13 +695,6 @@ impl World {
                 self.hand_out(driver, flight, *access_token, auth_time);
             }
             Done::LoggedOut => self.over = true,
-            Done::Updated => self.updated = true,
-            // **The session of a disabled user has ended when the answer is sent.**
-            Done::Failed(Failure::Invalid) | Done::NotRenewed
-                if flight.answers.iter().any(|(answer, _)| *answer == disabled) =>
-            {
-                self.over = true;
-            }
             Done::Failed(Failure::Reuse) => {
                 self.judge_reuse(driver, flight, presented.unwrap());
                 self.over = true;
@@ -721,7 +722,7 @@ impl World {
                     "an operation failed without a failure of the store"
                 );
             }
-            Done::NotRenewed => {}
+            Done::NotRenewed | Done::Updated => {}
         }
         self.check(driver);
     }
