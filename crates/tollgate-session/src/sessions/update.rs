@@ -103,7 +103,7 @@ impl Sessions {
                 return Ok(Some(next));
             }
             record = match self.find(&record.id, self.now()).await? {
-                Loaded::Found(record, _) if record.body.ended_at.is_none() => *record,
+                Loaded::Found(record, _) if record.body.ended_at.is_none() => record,
                 Loaded::Unreadable(Unreadable::Newer, _) => {
                     return Err(unreadable(Unreadable::Newer));
                 }
