@@ -23,119 +23,124 @@ fn origins_of_browsers_are_accepted() {
     }
 }
 
+const APP: &str = "https://app.example.com";
+
+/// An origin, its mistake, and the correct form if there is one.
+const MISTAKES: &[(&str, &str, &str)] = &[
+    ("https://app.example.com/", "has a trailing slash", APP),
+    ("https://app.example.com/login", "has a path", APP),
+    ("https://app.example.com//", "has a path", APP),
+    ("https://app.example.com\\", "has a path", APP),
+    ("https://app.example.com?x=/", "has a query", APP),
+    ("https://app.example.com#/", "has a fragment", APP),
+    ("HTTPS://app.example.com", "has a scheme in upper case", APP),
+    ("https://App.Example.com", "has a host in upper case", APP),
+    (
+        "https://app.example.com:443",
+        "has the default port of its scheme",
+        APP,
+    ),
+    (
+        "http://localhost:80/",
+        "has a trailing slash",
+        "http://localhost",
+    ),
+    ("https://app.example.com:", "has an invalid port", APP),
+    ("https://a:08443", "has an invalid port", ""),
+    ("https://a:65536", "has an invalid port", ""),
+    ("https://a:0", "has an invalid port", ""),
+    ("https://a:+1", "has an invalid port", ""),
+    ("https://a:b:c", "has an invalid port", ""),
+    ("https://a:1:2", "has a host that browsers do not send", ""),
+    ("app.example.com", "has no scheme", APP),
+    ("//app.example.com/", "has no scheme", APP),
+    ("localhost:3000", "has no scheme", "https://localhost:3000"),
+    (
+        "wss://app.example.com/ws",
+        "has a scheme other than `https` and `http`",
+        APP,
+    ),
+    (
+        "capacitor://localhost",
+        "has a scheme other than `https` and `http`",
+        "",
+    ),
+    (
+        "://app.example.com",
+        "has a scheme other than `https` and `http`",
+        "",
+    ),
+    (
+        "null",
+        "is the origin of sandboxed pages of every site, which cannot be trusted",
+        "",
+    ),
+    (
+        "*",
+        "has a wildcard: add each origin by a call of its own",
+        "",
+    ),
+    (
+        "https://*.example.com",
+        "has a wildcard: add each origin by a call of its own",
+        "",
+    ),
+    ("", "has no scheme", ""),
+    ("https://", "has no host", ""),
+    ("https://:8443", "has no host", ""),
+    ("https://me@app.example.com", "has user information", ""),
+    ("https://me:pw@a", "has user information", ""),
+    (
+        "https://app.example.com ",
+        "has a host that browsers do not send",
+        APP,
+    ),
+    (
+        " https://app.example.com",
+        "has a scheme other than `https` and `http`",
+        APP,
+    ),
+    ("https://a.example,https://b.example", "has a path", ""),
+    (
+        "https://a.example, b.example",
+        "has a host that browsers do not send",
+        "",
+    ),
+    (
+        "https://bücher.example",
+        "has a host that is not ASCII: browsers send its form with `xn--`",
+        "",
+    ),
+    ("https://127.1", "has a host that browsers do not send", ""),
+    (
+        "https://1.2.3.4.5",
+        "has a host that browsers do not send",
+        "",
+    ),
+    (
+        "https://[0:0:0:0:0:0:0:1]",
+        "has a host that browsers do not send",
+        "https://[::1]",
+    ),
+    (
+        "https://[::FFFF]",
+        "has a host in upper case",
+        "https://[::ffff]",
+    ),
+    ("https://[::1", "has a host that browsers do not send", ""),
+    ("https://a%2eb", "has a host that browsers do not send", ""),
+];
+
 #[test]
 fn a_mistake_is_named_and_corrected() {
-    const APP: &str = "https://app.example.com";
-    for (origin, mistake, correct) in [
-        ("https://app.example.com/", "has a trailing slash", APP),
-        ("https://app.example.com/login", "has a path", APP),
-        ("https://app.example.com//", "has a path", APP),
-        ("https://app.example.com\\", "has a path", APP),
-        ("https://app.example.com?x=/", "has a query", APP),
-        ("https://app.example.com#/", "has a fragment", APP),
-        ("HTTPS://app.example.com", "has a scheme in upper case", APP),
-        ("https://App.Example.com", "has a host in upper case", APP),
-        (
-            "https://app.example.com:443",
-            "has the default port of its scheme",
-            APP,
-        ),
-        (
-            "http://localhost:80/",
-            "has a trailing slash",
-            "http://localhost",
-        ),
-        ("https://app.example.com:", "has an invalid port", APP),
-        ("https://a:08443", "has an invalid port", ""),
-        ("https://a:65536", "has an invalid port", ""),
-        ("https://a:0", "has an invalid port", ""),
-        ("https://a:+1", "has an invalid port", ""),
-        ("https://a:b:c", "has an invalid port", ""),
-        ("https://a:1:2", "has a host that browsers do not send", ""),
-        ("app.example.com", "has no scheme", APP),
-        ("//app.example.com/", "has no scheme", APP),
-        ("localhost:3000", "has no scheme", "https://localhost:3000"),
-        (
-            "wss://app.example.com/ws",
-            "has a scheme other than `https` and `http`",
-            APP,
-        ),
-        (
-            "capacitor://localhost",
-            "has a scheme other than `https` and `http`",
-            "",
-        ),
-        (
-            "://app.example.com",
-            "has a scheme other than `https` and `http`",
-            "",
-        ),
-        (
-            "null",
-            "is the origin of sandboxed pages of every site, which cannot be trusted",
-            "",
-        ),
-        (
-            "*",
-            "has a wildcard: add each origin by a call of its own",
-            "",
-        ),
-        (
-            "https://*.example.com",
-            "has a wildcard: add each origin by a call of its own",
-            "",
-        ),
-        ("", "has no scheme", ""),
-        ("https://", "has no host", ""),
-        ("https://:8443", "has no host", ""),
-        ("https://me@app.example.com", "has user information", ""),
-        ("https://me:pw@a", "has user information", ""),
-        (
-            "https://app.example.com ",
-            "has a host that browsers do not send",
-            APP,
-        ),
-        (
-            " https://app.example.com",
-            "has a scheme other than `https` and `http`",
-            APP,
-        ),
-        ("https://a.example,https://b.example", "has a path", ""),
-        (
-            "https://a.example, b.example",
-            "has a host that browsers do not send",
-            "",
-        ),
-        (
-            "https://bücher.example",
-            "has a host that is not ASCII: browsers send its form with `xn--`",
-            "",
-        ),
-        ("https://127.1", "has a host that browsers do not send", ""),
-        (
-            "https://1.2.3.4.5",
-            "has a host that browsers do not send",
-            "",
-        ),
-        (
-            "https://[0:0:0:0:0:0:0:1]",
-            "has a host that browsers do not send",
-            "https://[::1]",
-        ),
-        (
-            "https://[::FFFF]",
-            "has a host in upper case",
-            "https://[::ffff]",
-        ),
-        ("https://[::1", "has a host that browsers do not send", ""),
-        ("https://a%2eb", "has a host that browsers do not send", ""),
-    ] {
+    for (origin, mistake, correct) in MISTAKES {
         let correct = if correct.is_empty() {
             String::new()
         } else {
             format!(": write {correct:?}")
         };
-        assert_eq!(check(origin), Err(format!("{origin:?} {mistake}{correct}")));
+        let expected = format!("{origin:?} {mistake}{correct}");
+        assert_eq!(check(origin), Err(expected));
     }
 }
 

@@ -26,8 +26,8 @@ fn a_token_expires_when_it_is_refused() {
     let limits = Limits::default();
     let seconds = Duration::from_secs;
     let rules = |max_age, leeway| Rules {
-        max_age,
         leeway,
+        max_age,
         ..rules()
     };
     for (rules, json, left) in [
