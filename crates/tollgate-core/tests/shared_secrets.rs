@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tollgate_core::{
-    Algorithm, ConfigErrorKind, IssuerSource, Key, KeyEpoch, KeySet, KeySource, MissingKey,
-    PreparedIssuer, RejectionKind, SigningKey, Step, TrustedIssuer, Unavailable, Verifier,
-    VerifierBuilder,
+    Algorithm, ConfigErrorKind, Gate, IssuerSource, Key, KeyEpoch, KeySet, KeySource, MissingKey,
+    PreparedIssuer, RejectionKind, RequestView, SigningKey, Step, TrustedIssuer, Unavailable,
+    Verifier, VerifierBuilder,
 };
 
 const NOW: u64 = 1_700_000_000;
@@ -447,4 +447,37 @@ fn issuers_from_a_source_have_shared_secrets() {
         Some(RejectionKind::WrongAlgorithm)
     );
     assert_eq!(kind(&verifier, &token(&ec)), None);
+}
+
+#[test]
+fn a_long_response_of_a_secret_ends_with_the_list() {
+    struct Bearer(String);
+    impl RequestView for Bearer {
+        fn method(&self) -> &'static str {
+            "GET"
+        }
+        fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+            (name == "authorization")
+                .then_some(self.0.as_bytes())
+                .into_iter()
+        }
+        fn query(&self) -> Option<&str> {
+            None
+        }
+    }
+
+    let (old, new) = (secret(7), pem(Algorithm::ES256));
+    let verifier = rules()
+        .key(new.verifying_key())
+        .shared_secret(old.verifying_key())
+        .shared_secrets_until(NOW + 60)
+        .build()
+        .unwrap();
+    let gate = Gate::from(verifier);
+    let left = |key: &SigningKey| {
+        let request = Bearer(format!("Bearer {}", token(key)));
+        gate.decide(&request).unwrap().expires_in().unwrap()
+    };
+    assert_eq!(left(&old), Duration::from_secs(60));
+    assert!(left(&new) >= Duration::from_secs(3600));
 }

@@ -572,7 +572,7 @@ fn keys_cross_threads() {
     });
 }
 
-/// A key of a trust bundle says so in `use`, and in nothing else.
+/// Only `use` marks a key as one of a trust bundle.
 #[test]
 fn keys_for_jwt_svids_are_read_from_trust_bundles_alone() {
     let key = SigningKey::generate(Algorithm::ES256).unwrap();

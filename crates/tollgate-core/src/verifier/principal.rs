@@ -97,7 +97,13 @@ impl Verified {
 
     /// Checks the times again, and returns the time until that check fails.
     pub(crate) fn expires_in(&self, now: u64) -> Result<Duration, Rejection> {
-        self.met.rules().expires_in(&self.claims, now)
+        let (rules, algorithm) = (self.met.rules(), self.header.algorithm);
+        rules.check_end(algorithm, now)?;
+        let end = (rules.secrets_until).filter(|_| algorithm.family().is_symmetric());
+        let until_end = end.map_or(Duration::MAX, |end| {
+            Duration::from_secs(end.saturating_sub(now))
+        });
+        Ok(rules.expires_in(&self.claims, now)?.min(until_end))
     }
 
     /// The `iss` claim, or the SPIFFE ID of the trust domain.

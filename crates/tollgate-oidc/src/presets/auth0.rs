@@ -24,25 +24,27 @@ use crate::oidc::Oidc;
 /// Not supported: tokens that were requested without an audience, which are opaque or encrypted.
 ///
 /// ```
-/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::{RejectionKind, Verifier};
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
 /// let preset = presets::auth0("example.eu.auth0.com", "https://orders.example.com");
+/// # let key = keys::verifying(Algorithm::RS256);
 /// let verifier = Verifier::builder()
-///     .trust(preset.rules().key(keys::verifying(Algorithm::RS256)))
+///     .trust(preset.rules().key(key))
 ///     .clock(clock)
 ///     .build()?;
 ///
-/// let token = mint
-///     .token()
-///     .claim("iss", "https://example.eu.auth0.com/")
-///     .claim("aud", ["https://orders.example.com", "https://example.eu.auth0.com/userinfo"])
-///     .claim("scope", "openid")
-///     .claim("permissions", ["read:orders"]);
+/// # let token = mint
+/// #     .token()
+/// #     .claim("iss", "https://example.eu.auth0.com/")
+/// #     .claim("aud", ["https://orders.example.com", "https://example.eu.auth0.com/userinfo"])
+/// #     .claim("scope", "openid")
+/// #     .claim("permissions", ["read:orders"]);
 /// assert!(verifier.verify(token.clone().build())?.has_scope("read:orders"));
 ///
 /// let id_token = token.claim("aud", "K1AUPhZq8mRi0Q0pjhkfu1D7y6KjDQja");

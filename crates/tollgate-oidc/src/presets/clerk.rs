@@ -26,24 +26,28 @@ use crate::oidc::Oidc;
 /// `o.id` with the owner of the data, and then read the role.
 ///
 /// ```
-/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::{RejectionKind, Verifier};
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
 /// let preset = presets::clerk("https://clerk.example.com", ["https://app.example.com"]);
-/// let trusted = preset.rules().key(keys::verifying(Algorithm::RS256));
-/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
+/// # let key = keys::verifying(Algorithm::RS256);
+/// let trusted = preset.rules().key(key);
+/// let verifier = Verifier::builder().trust(trusted)
+/// #     .clock(clock)
+///     .build()?;
 ///
-/// let token = |origin| mint
-///     .token()
-///     .claim("iss", "https://clerk.example.com")
-///     .without_claim("aud")
-///     .claim("azp", origin)
-///     .claim("sid", "sess_2Z7gd")
-///     .claim("v", 2);
+/// # let token = |origin| mint
+/// #     .token()
+/// #     .claim("iss", "https://clerk.example.com")
+/// #     .without_claim("aud")
+/// #     .claim("azp", origin)
+/// #     .claim("sid", "sess_2Z7gd")
+/// #     .claim("v", 2);
 /// assert!(verifier.verify(token("https://app.example.com").build()).is_ok());
 /// let rejection = verifier.verify(token("https://blog.example.com").build()).unwrap_err();
 /// assert_eq!(rejection.kind(), RejectionKind::WrongAudience);

@@ -11,8 +11,8 @@ use crate::oidc::Oidc;
 /// use tollgate::Source;
 /// use tollgate::oidc::presets;
 ///
-/// let source = Source::header(presets::CLOUDFLARE_ACCESS_HEADER);
-/// assert_eq!(source, Source::header("Cf-Access-Jwt-Assertion"));
+/// let source = Source::header_of_proxy(presets::CLOUDFLARE_ACCESS_HEADER);
+/// assert_eq!(source, Source::header_of_proxy("Cf-Access-Jwt-Assertion"));
 /// ```
 pub const CLOUDFLARE_ACCESS_HEADER: &str = "Cf-Access-Jwt-Assertion";
 
@@ -21,8 +21,10 @@ pub const CLOUDFLARE_ACCESS_HEADER: &str = "Cf-Access-Jwt-Assertion";
 /// application.
 ///
 /// The token is in the header [`CLOUDFLARE_ACCESS_HEADER`]: set it as the only
-/// [source](tollgate_core::Source::header) of the gate. The cookie `CF_Authorization` holds it too,
-/// but a browser sends cookies by itself, and not all requests have it.
+/// [source](tollgate_core::Source::header_of_proxy) of the gate. Access fills it from the cookie
+/// `CF_Authorization` of the browser, also for requests that other sites cause, so the gate requires
+/// proof of origin. For an application that only services call, use
+/// [`Source::header`](tollgate_core::Source::header).
 ///
 /// All applications of a team share issuer and keys: the audience separates them. Also checks that
 /// `type` is `app`, because the team's global session token (`org`) has the same issuer and keys,
@@ -34,25 +36,29 @@ pub const CLOUDFLARE_ACCESS_HEADER: &str = "Cf-Access-Jwt-Assertion";
 /// policies whom it lets in.
 ///
 /// ```
-/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::{RejectionKind, Verifier};
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
 /// let tag = "32eafc7626e737d9e3b3ec1b3ee6d0b8f2b9d5a1c7e4f6a8b0c2d4e6f8a0b2c4";
 /// let preset = presets::cloudflare_access("example", tag);
-/// let trusted = preset.rules().key(keys::verifying(Algorithm::RS256));
-/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
+/// # let key = keys::verifying(Algorithm::RS256);
+/// let trusted = preset.rules().key(key);
+/// let verifier = Verifier::builder().trust(trusted)
+/// #     .clock(clock)
+///     .build()?;
 ///
-/// let token = |aud: &str| mint
-///     .token()
-///     .claim("iss", "https://example.cloudflareaccess.com")
-///     .claim("aud", [aud])
-///     .claim("type", "app")
-///     .claim("email", "ada@example.com")
-///     .build();
+/// # let token = |aud: &str| mint
+/// #     .token()
+/// #     .claim("iss", "https://example.cloudflareaccess.com")
+/// #     .claim("aud", [aud])
+/// #     .claim("type", "app")
+/// #     .claim("email", "ada@example.com")
+/// #     .build();
 /// assert!(verifier.verify(token(tag)).is_ok());
 /// let rejection = verifier.verify(token("another-application")).unwrap_err();
 /// assert_eq!(rejection.kind(), RejectionKind::WrongAudience);

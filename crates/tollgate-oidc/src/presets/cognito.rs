@@ -21,27 +21,29 @@ use crate::oidc::Oidc;
 /// another issuer.
 ///
 /// ```
-/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::{RejectionKind, Verifier};
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
 /// let preset = presets::cognito_access("eu-west-1", "eu-west-1_AbCdEf123", ["web", "mobile"]);
+/// # let key = keys::verifying(Algorithm::RS256);
 /// let verifier = Verifier::builder()
-///     .trust(preset.rules().key(keys::verifying(Algorithm::RS256)))
+///     .trust(preset.rules().key(key))
 ///     .clock(clock)
 ///     .build()?;
 ///
-/// let token = mint
-///     .token()
-///     .claim("iss", "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf123")
-///     .without_claim("aud")
-///     .claim("client_id", "mobile")
-///     .claim("token_use", "access")
-///     .claim("scope", "orders/read")
-///     .claim("cognito:groups", ["staff"]);
+/// # let token = mint
+/// #     .token()
+/// #     .claim("iss", "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf123")
+/// #     .without_claim("aud")
+/// #     .claim("client_id", "mobile")
+/// #     .claim("token_use", "access")
+/// #     .claim("scope", "orders/read")
+/// #     .claim("cognito:groups", ["staff"]);
 /// let principal = verifier.verify(token.clone().build())?;
 /// assert!(principal.has_scope("orders/read") && principal.has_role("staff"));
 ///
@@ -68,23 +70,25 @@ pub fn cognito_access(
 /// like [`id_token`], with `token_use` equal to `id`. Roles are the user's groups.
 ///
 /// ```
-/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::{RejectionKind, Verifier};
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
 /// let preset = presets::cognito_id("eu-west-1", "eu-west-1_AbCdEf123", "web");
+/// # let key = keys::verifying(Algorithm::RS256);
 /// let verifier = Verifier::builder()
-///     .trust(preset.rules().key(keys::verifying(Algorithm::RS256)))
+///     .trust(preset.rules().key(key))
 ///     .clock(clock)
 ///     .build()?;
 ///
-/// let token = mint
-///     .token()
-///     .claim("iss", "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf123")
-///     .claim("aud", "web");
+/// # let token = mint
+/// #     .token()
+/// #     .claim("iss", "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf123")
+/// #     .claim("aud", "web");
 /// assert!(verifier.verify(token.clone().claim("token_use", "id").build()).is_ok());
 /// let rejection = verifier.verify(token.claim("token_use", "access").build()).unwrap_err();
 /// assert_eq!(rejection.kind(), RejectionKind::WrongClaim);

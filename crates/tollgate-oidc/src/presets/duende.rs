@@ -22,24 +22,28 @@ use crate::oidc::Oidc;
 /// Not supported: reference tokens, which are opaque.
 ///
 /// ```
-/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::{RejectionKind, Verifier};
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
 /// let trusted = presets::duende("https://id.example.com", "orders").rules();
-/// let trusted = trusted.key(keys::verifying(Algorithm::RS256));
-/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
+/// # let key = keys::verifying(Algorithm::RS256);
+/// let trusted = trusted.key(key);
+/// let verifier = Verifier::builder().trust(trusted)
+/// #     .clock(clock)
+///     .build()?;
 ///
-/// let token = mint
-///     .token()
-///     .typ("at+jwt")
-///     .claim("iss", "https://id.example.com")
-///     .claim("aud", "orders")
-///     .claim("client_id", "web")
-///     .claim("scope", ["openid", "orders.read"]);
+/// # let token = mint
+/// #     .token()
+/// #     .typ("at+jwt")
+/// #     .claim("iss", "https://id.example.com")
+/// #     .claim("aud", "orders")
+/// #     .claim("client_id", "web")
+/// #     .claim("scope", ["openid", "orders.read"]);
 /// assert!(verifier.verify(token.clone().build())?.has_scope("orders.read"));
 /// let rejection = verifier.verify(token.without_claim("aud").build()).unwrap_err();
 /// assert_eq!(rejection.kind(), RejectionKind::MissingClaim);

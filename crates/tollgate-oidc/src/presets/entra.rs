@@ -28,26 +28,30 @@ const TEMPLATE: &str = "https://login.microsoftonline.com/{tenantid}/v2.0";
 /// rules for these.
 ///
 /// ```
-/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::{RejectionKind, Verifier};
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
 /// let tenant = "6babcaad-604b-40ac-a9d7-9fd97c0b779f";
 /// let api = "11112222-bbbb-3333-cccc-4444dddd5555";
-/// let trusted = presets::entra(tenant, api).rules().key(keys::verifying(Algorithm::RS256));
-/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
+/// # let key = keys::verifying(Algorithm::RS256);
+/// let trusted = presets::entra(tenant, api).rules().key(key);
+/// let verifier = Verifier::builder().trust(trusted)
+/// #     .clock(clock)
+///     .build()?;
 ///
-/// let token = mint
-///     .token()
-///     .claim("iss", "https://login.microsoftonline.com/6babcaad-604b-40ac-a9d7-9fd97c0b779f/v2.0")
-///     .claim("aud", api)
-///     .claim("tid", tenant)
-///     .claim("ver", "2.0")
-///     .claim("azp", "00001111-aaaa-2222-bbbb-3333cccc4444")
-///     .claim("scp", "Orders.Read");
+/// # let token = mint
+/// #     .token()
+/// #     .claim("iss", "https://login.microsoftonline.com/6babcaad-604b-40ac-a9d7-9fd97c0b779f/v2.0")
+/// #     .claim("aud", api)
+/// #     .claim("tid", tenant)
+/// #     .claim("ver", "2.0")
+/// #     .claim("azp", "00001111-aaaa-2222-bbbb-3333cccc4444")
+/// #     .claim("scp", "Orders.Read");
 /// assert!(verifier.verify(token.clone().build())?.has_scope("Orders.Read"));
 ///
 /// let id_token = token.without_claim("azp").without_claim("scp");
@@ -68,9 +72,10 @@ pub fn entra(tenant: impl AsRef<str>, audience: impl Into<String>) -> Preset {
 /// [`tenants`](TrustedIssuer::tenants).
 ///
 /// ```
-/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::{RejectionKind, Verifier};
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
@@ -80,12 +85,15 @@ pub fn entra(tenant: impl AsRef<str>, audience: impl Into<String>) -> Preset {
 ///     "bbbb1111-cccc-2222-dddd-3333eeee4444",
 /// ];
 /// let rules = presets::entra_tenants(customers, "api").rules();
-/// let trusted = rules.key(keys::verifying(Algorithm::RS256));
-/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
+/// # let key = keys::verifying(Algorithm::RS256);
+/// let trusted = rules.key(key);
+/// let verifier = Verifier::builder().trust(trusted)
+/// #     .clock(clock)
+///     .build()?;
 ///
-/// let token = |tenant: &str| {
-///     let token = mint.token()
-///         .claim("iss", format!("https://login.microsoftonline.com/{tenant}/v2.0"));
+/// # let token = |tenant: &str| {
+/// #     let token = mint.token()
+/// #         .claim("iss", format!("https://login.microsoftonline.com/{tenant}/v2.0"));
 ///     let token = token.claim("tid", tenant).claim("aud", "api");
 ///     token.claim("ver", "2.0").claim("azp", "client").build()
 /// };
@@ -106,21 +114,25 @@ pub fn entra_tenants(
 /// customers.
 ///
 /// ```
-/// use tollgate::{Algorithm, Verifier};
+/// use tollgate::Verifier;
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
+/// # let key = keys::verifying(Algorithm::RS256);
 /// let trusted = presets::dangerous_entra_any_tenant("api").rules()
-///     .key(keys::verifying(Algorithm::RS256));
-/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
+///     .key(key);
+/// let verifier = Verifier::builder().trust(trusted)
+/// #     .clock(clock)
+///     .build()?;
 ///
 /// let iss = "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0";
-/// let token = mint.token().claim("iss", iss).claim("aud", "api");
-/// let token = token.claim("ver", "2.0").claim("azp", "client");
-/// let of = |tenant: &str| token.clone().claim("tid", tenant).build();
+/// # let token = mint.token().claim("iss", iss).claim("aud", "api");
+/// # let token = token.claim("ver", "2.0").claim("azp", "client");
+/// # let of = |tenant: &str| token.clone().claim("tid", tenant).build();
 /// assert!(verifier.verify(of("9188040d-6c67-4c5b-b112-36a304b66dad")).is_ok());
 /// assert!(verifier.verify(of("6babcaad-604b-40ac-a9d7-9fd97c0b779f")).is_err());
 /// # Ok(()) }
@@ -141,24 +153,28 @@ pub fn dangerous_entra_any_tenant(audience: impl Into<String>) -> Preset {
 /// ID is in `appid`: restrict it with [`require_value`](TrustedIssuer::require_value).
 ///
 /// ```
-/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::{RejectionKind, Verifier};
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
 /// let preset = presets::entra_v1("6babcaad-604b-40ac-a9d7-9fd97c0b779f", "api://orders");
 /// let trusted = preset.rules().require_value("appid", ["shop"]);
-/// let trusted = trusted.key(keys::verifying(Algorithm::RS256));
-/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
+/// # let key = keys::verifying(Algorithm::RS256);
+/// let trusted = trusted.key(key);
+/// let verifier = Verifier::builder().trust(trusted)
+/// #     .clock(clock)
+///     .build()?;
 ///
-/// let token = mint
-///     .token()
-///     .claim("iss", "https://sts.windows.net/6babcaad-604b-40ac-a9d7-9fd97c0b779f/")
-///     .claim("aud", "api://orders")
-///     .claim("tid", "6babcaad-604b-40ac-a9d7-9fd97c0b779f")
-///     .claim("ver", "1.0");
+/// # let token = mint
+/// #     .token()
+/// #     .claim("iss", "https://sts.windows.net/6babcaad-604b-40ac-a9d7-9fd97c0b779f/")
+/// #     .claim("aud", "api://orders")
+/// #     .claim("tid", "6babcaad-604b-40ac-a9d7-9fd97c0b779f")
+/// #     .claim("ver", "1.0");
 /// assert!(verifier.verify(token.clone().claim("appid", "shop").build()).is_ok());
 /// let rejection = verifier.verify(token.claim("appid", "another").build()).unwrap_err();
 /// assert_eq!(rejection.kind(), RejectionKind::WrongClaim);
@@ -187,23 +203,27 @@ pub fn entra_v1(tenant: impl AsRef<str>, audience: impl Into<String>) -> Preset 
 /// which [`has_nonce`](super::has_nonce) checks.
 ///
 /// ```
-/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::{RejectionKind, Verifier};
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
 /// let tenant = "6babcaad-604b-40ac-a9d7-9fd97c0b779f";
-/// let trusted = presets::entra_id(tenant, "web").rules().key(keys::verifying(Algorithm::RS256));
-/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
+/// # let key = keys::verifying(Algorithm::RS256);
+/// let trusted = presets::entra_id(tenant, "web").rules().key(key);
+/// let verifier = Verifier::builder().trust(trusted)
+/// #     .clock(clock)
+///     .build()?;
 ///
-/// let token = mint
-///     .token()
-///     .claim("iss", "https://login.microsoftonline.com/6babcaad-604b-40ac-a9d7-9fd97c0b779f/v2.0")
-///     .claim("aud", "web")
-///     .claim("tid", tenant)
-///     .claim("ver", "2.0");
+/// # let token = mint
+/// #     .token()
+/// #     .claim("iss", "https://login.microsoftonline.com/6babcaad-604b-40ac-a9d7-9fd97c0b779f/v2.0")
+/// #     .claim("aud", "web")
+/// #     .claim("tid", tenant)
+/// #     .claim("ver", "2.0");
 /// assert!(verifier.verify(token.clone().build()).is_ok());
 /// let rejection = verifier.verify(token.claim("aud", "another").build()).unwrap_err();
 /// assert_eq!(rejection.kind(), RejectionKind::WrongAudience);

@@ -23,23 +23,27 @@ use crate::oidc::Oidc;
 /// A revoked or disabled user keeps a valid token until its `exp`, at most one hour.
 ///
 /// ```
-/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::{RejectionKind, Verifier};
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
-/// let trusted = presets::firebase("shop-1a2b3").rules().key(keys::verifying(Algorithm::RS256));
-/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
+/// # let key = keys::verifying(Algorithm::RS256);
+/// let trusted = presets::firebase("shop-1a2b3").rules().key(key);
+/// let verifier = Verifier::builder().trust(trusted)
+/// #     .clock(clock)
+///     .build()?;
 ///
-/// let token = |project| mint
-///     .token()
-///     .claim("iss", format!("https://securetoken.google.com/{project}"))
-///     .claim("aud", project)
-///     .claim("auth_time", 1_699_999_000)
-///     .claim("firebase", serde_json::json!({"sign_in_provider": "password"}))
-///     .build();
+/// # let token = |project| mint
+/// #     .token()
+/// #     .claim("iss", format!("https://securetoken.google.com/{project}"))
+/// #     .claim("aud", project)
+/// #     .claim("auth_time", 1_699_999_000)
+/// #     .claim("firebase", serde_json::json!({"sign_in_provider": "password"}))
+/// #     .build();
 /// assert!(verifier.verify(token("shop-1a2b3")).is_ok());
 /// let rejection = verifier.verify(token("evil-9z8y7")).unwrap_err();
 /// assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
@@ -56,23 +60,27 @@ pub fn firebase(project: &str) -> Preset {
 /// [cookie](tollgate_core::Source::cookie).
 ///
 /// ```
-/// use tollgate::{Algorithm, Verifier};
+/// use tollgate::Verifier;
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
 /// let trusted = presets::firebase_session_cookie("shop-1a2b3").rules();
-/// let trusted = trusted.key(keys::verifying(Algorithm::RS256));
-/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
+/// # let key = keys::verifying(Algorithm::RS256);
+/// let trusted = trusted.key(key);
+/// let verifier = Verifier::builder().trust(trusted)
+/// #     .clock(clock)
+///     .build()?;
 ///
-/// let token = |issuer| mint
-///     .token()
-///     .claim("iss", format!("https://{issuer}/shop-1a2b3"))
-///     .claim("aud", "shop-1a2b3")
-///     .claim("auth_time", 1_699_999_000)
-///     .build();
+/// # let token = |issuer| mint
+/// #     .token()
+/// #     .claim("iss", format!("https://{issuer}/shop-1a2b3"))
+/// #     .claim("aud", "shop-1a2b3")
+/// #     .claim("auth_time", 1_699_999_000)
+/// #     .build();
 /// assert!(verifier.verify(token("session.firebase.google.com")).is_ok());
 /// assert!(verifier.verify(token("securetoken.google.com")).is_err());
 /// # Ok(()) }

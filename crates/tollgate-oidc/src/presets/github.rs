@@ -39,33 +39,37 @@ const OWNERS: [&str; 8] = [
 ///
 /// ```
 /// use tollgate::config::ConfigErrorKind;
-/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::{RejectionKind, Verifier};
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
 /// let preset = presets::github_actions("https://deploy.example.com");
-/// let rules = preset.rules().key(keys::verifying(Algorithm::RS256));
+/// # let key = keys::verifying(Algorithm::RS256);
+/// let rules = preset.rules().key(key);
 /// let error = Verifier::new(rules.clone()).unwrap_err();
 /// assert_eq!(error.kind(), ConfigErrorKind::MissingConstraint);
 ///
 /// let trusted = rules
 ///     .require_value("repository_owner_id", ["65"])
 ///     .require_value("environment", ["prod"]);
-/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
-/// let token = |owner| mint
-///     .token()
-///     .claim("iss", "https://token.actions.githubusercontent.com")
-///     .claim("aud", "https://deploy.example.com")
-///     .claim("sub", "repo:octo-org/octo-repo:environment:prod")
-///     .claim("environment", "prod")
-///     .claim("repository", "octo-org/octo-repo")
-///     .claim("repository_owner", "octo-org")
-///     .claim("repository_owner_id", owner)
-///     .claim("jti", "example-id")
-///     .build();
+/// let verifier = Verifier::builder().trust(trusted)
+/// #     .clock(clock)
+///     .build()?;
+/// # let token = |owner| mint
+/// #     .token()
+/// #     .claim("iss", "https://token.actions.githubusercontent.com")
+/// #     .claim("aud", "https://deploy.example.com")
+/// #     .claim("sub", "repo:octo-org/octo-repo:environment:prod")
+/// #     .claim("environment", "prod")
+/// #     .claim("repository", "octo-org/octo-repo")
+/// #     .claim("repository_owner", "octo-org")
+/// #     .claim("repository_owner_id", owner)
+/// #     .claim("jti", "example-id")
+/// #     .build();
 /// assert!(verifier.verify(token("65")).is_ok());
 /// let rejection = verifier.verify(token("66")).unwrap_err();
 /// assert_eq!(rejection.kind(), RejectionKind::WrongClaim);

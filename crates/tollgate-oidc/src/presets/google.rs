@@ -28,26 +28,30 @@ use crate::oidc::Oidc;
 ///
 /// ```
 /// use tollgate::config::ConfigErrorKind;
-/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::{RejectionKind, Verifier};
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
 /// let preset = presets::google("1234987819200.apps.googleusercontent.com");
-/// let rules = preset.rules().key(keys::verifying(Algorithm::RS256));
+/// # let key = keys::verifying(Algorithm::RS256);
+/// let rules = preset.rules().key(key);
 /// let error = Verifier::new(rules.clone()).unwrap_err();
 /// assert_eq!(error.kind(), ConfigErrorKind::MissingConstraint);
 ///
 /// let trusted = rules.require_value("hd", ["example.com"]);
-/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
-/// let token = mint
-///     .token()
-///     .claim("iss", "accounts.google.com")
-///     .claim("aud", "1234987819200.apps.googleusercontent.com")
-///     .claim("azp", "1234987819200.apps.googleusercontent.com")
-///     .claim("hd", "example.com");
+/// let verifier = Verifier::builder().trust(trusted)
+/// #     .clock(clock)
+///     .build()?;
+/// # let token = mint
+/// #     .token()
+/// #     .claim("iss", "accounts.google.com")
+/// #     .claim("aud", "1234987819200.apps.googleusercontent.com")
+/// #     .claim("azp", "1234987819200.apps.googleusercontent.com")
+/// #     .claim("hd", "example.com");
 /// assert!(verifier.verify(token.clone().build()).is_ok());
 /// let rejection = verifier.verify(token.without_claim("hd").build()).unwrap_err();
 /// assert_eq!(rejection.kind(), RejectionKind::MissingClaim);
@@ -62,17 +66,21 @@ pub fn google(client_id: impl Into<String>) -> Preset {
 /// by `sub`, what an account may do.
 ///
 /// ```
-/// use tollgate::{Algorithm, Verifier};
+/// use tollgate::Verifier;
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
+/// # let key = keys::verifying(Algorithm::RS256);
 /// let trusted = presets::dangerous_google_any_account("web").rules()
-///     .key(keys::verifying(Algorithm::RS256));
-/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
-/// let token = mint.token().claim("iss", "https://accounts.google.com");
+///     .key(key);
+/// let verifier = Verifier::builder().trust(trusted)
+/// #     .clock(clock)
+///     .build()?;
+/// # let token = mint.token().claim("iss", "https://accounts.google.com");
 /// assert!(verifier.verify(token.clone().claim("aud", "web").build()).is_ok());
 /// assert!(verifier.verify(token.claim("aud", "another").build()).is_err());
 /// # Ok(()) }
@@ -88,8 +96,8 @@ pub fn dangerous_google_any_account(client_id: impl Into<String>) -> Preset {
 /// use tollgate::Source;
 /// use tollgate::oidc::presets;
 ///
-/// let source = Source::header(presets::GOOGLE_IAP_HEADER);
-/// assert_eq!(source, Source::header("X-Goog-IAP-JWT-Assertion"));
+/// let source = Source::header_of_proxy(presets::GOOGLE_IAP_HEADER);
+/// assert_eq!(source, Source::header_of_proxy("X-Goog-IAP-JWT-Assertion"));
 /// ```
 pub const GOOGLE_IAP_HEADER: &str = "X-Goog-IAP-JWT-Assertion";
 
@@ -98,7 +106,8 @@ pub const GOOGLE_IAP_HEADER: &str = "X-Goog-IAP-JWT-Assertion";
 /// `/projects/NUMBER/apps/PROJECT` on App Engine. The console shows it as *Get JWT audience code*.
 ///
 /// The token is in the header [`GOOGLE_IAP_HEADER`]: set it as the only
-/// [source](tollgate_core::Source::header) of the gate. Do not read `X-Goog-Authenticated-User-*`,
+/// [source](tollgate_core::Source::header_of_proxy) of the gate. IAP fills it from a cookie of the
+/// browser, so the gate requires proof of origin. Do not read `X-Goog-Authenticated-User-*`,
 /// which are not signed.
 ///
 /// **IAP signs the tokens of all projects with the same keys.** The audience names the project and
@@ -109,24 +118,28 @@ pub const GOOGLE_IAP_HEADER: &str = "X-Goog-IAP-JWT-Assertion";
 /// A health check of a load balancer has no such header: let its path pass outside of the gate.
 ///
 /// ```
-/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::{RejectionKind, Verifier};
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::ES256), &clock);
 /// let backend = "/projects/123456789/global/backendServices/987654321";
-/// let trusted = presets::google_iap(backend).rules().key(keys::verifying(Algorithm::ES256));
-/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
+/// # let key = keys::verifying(Algorithm::ES256);
+/// let trusted = presets::google_iap(backend).rules().key(key);
+/// let verifier = Verifier::builder().trust(trusted)
+/// #     .clock(clock)
+///     .build()?;
 ///
-/// let token = |aud| mint
-///     .token()
-///     .claim("iss", "https://cloud.google.com/iap")
-///     .claim("aud", aud)
-///     .claim("sub", "accounts.google.com:118133858486581853996")
-///     .claim("email", "ada@example.com")
-///     .build();
+/// # let token = |aud| mint
+/// #     .token()
+/// #     .claim("iss", "https://cloud.google.com/iap")
+/// #     .claim("aud", aud)
+/// #     .claim("sub", "accounts.google.com:118133858486581853996")
+/// #     .claim("email", "ada@example.com")
+/// #     .build();
 /// assert!(verifier.verify(token(backend)).is_ok());
 /// let other = "/projects/666666666/global/backendServices/987654321";
 /// let rejection = verifier.verify(token(other)).unwrap_err();

@@ -24,22 +24,26 @@ use crate::oidc::Oidc;
 /// `c_hash`, for tokens that arrive through the browser.
 ///
 /// ```
-/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::{RejectionKind, Verifier};
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
+/// # let key = keys::verifying(Algorithm::RS256);
 /// let trusted = presets::id_token("https://id.example.com", "web").rules()
-///     .key(keys::verifying(Algorithm::RS256));
-/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
+///     .key(key);
+/// let verifier = Verifier::builder().trust(trusted)
+/// #     .clock(clock)
+///     .build()?;
 ///
-/// let token = mint.token().claim("aud", "web").claim("nonce", "n-0S6_WzA2Mj");
+/// # let token = mint.token().claim("aud", "web").claim("nonce", "n-0S6_WzA2Mj");
 /// let principal = verifier.verify(token.build())?;
 /// assert!(presets::has_nonce(&principal, "n-0S6_WzA2Mj"));
 ///
-/// let of_another_client = mint.token().claim("aud", ["web", "other"]).claim("azp", "other");
+/// # let of_another_client = mint.token().claim("aud", ["web", "other"]).claim("azp", "other");
 /// let rejection = verifier.verify(of_another_client.build()).unwrap_err();
 /// assert_eq!(rejection.kind(), RejectionKind::WrongAudience);
 /// # Ok(()) }

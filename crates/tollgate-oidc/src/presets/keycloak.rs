@@ -27,24 +27,28 @@ use crate::oidc::Oidc;
 /// tokens without these claims.
 ///
 /// ```
-/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::{RejectionKind, Verifier};
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
 /// let preset = presets::keycloak("https://id.example.com", "shop", "orders");
-/// let trusted = preset.rules().authorized_party("web").key(keys::verifying(Algorithm::RS256));
-/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
+/// # let key = keys::verifying(Algorithm::RS256);
+/// let trusted = preset.rules().authorized_party("web").key(key);
+/// let verifier = Verifier::builder().trust(trusted)
+/// #     .clock(clock)
+///     .build()?;
 ///
-/// let token = mint
-///     .token()
-///     .claim("iss", "https://id.example.com/realms/shop")
-///     .claim("aud", ["orders", "account"])
-///     .claim("typ", "Bearer")
-///     .claim("azp", "web")
-///     .claim("realm_access", serde_json::json!({"roles": ["staff"]}));
+/// # let token = mint
+/// #     .token()
+/// #     .claim("iss", "https://id.example.com/realms/shop")
+/// #     .claim("aud", ["orders", "account"])
+/// #     .claim("typ", "Bearer")
+/// #     .claim("azp", "web")
+/// #     .claim("realm_access", serde_json::json!({"roles": ["staff"]}));
 /// assert!(verifier.verify(token.clone().build())?.has_role("staff"));
 ///
 /// let rejection = verifier.verify(token.claim("azp", "another").build()).unwrap_err();
@@ -67,19 +71,23 @@ pub fn keycloak(base: &str, realm: &str, audience: impl Into<String>) -> Preset 
 /// token has no roles, unless a mapper adds them.
 ///
 /// ```
-/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::{RejectionKind, Verifier};
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
 /// let trusted = presets::keycloak_id("https://id.example.com", "shop", "web").rules();
-/// let trusted = trusted.key(keys::verifying(Algorithm::RS256));
-/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
+/// # let key = keys::verifying(Algorithm::RS256);
+/// let trusted = trusted.key(key);
+/// let verifier = Verifier::builder().trust(trusted)
+/// #     .clock(clock)
+///     .build()?;
 ///
-/// let token = mint.token().claim("iss", "https://id.example.com/realms/shop").claim("aud", "web")
-///     .claim("azp", "web");
+/// # let token = mint.token().claim("iss", "https://id.example.com/realms/shop").claim("aud", "web")
+/// #     .claim("azp", "web");
 /// assert!(verifier.verify(token.clone().claim("typ", "ID").build()).is_ok());
 /// let rejection = verifier.verify(token.claim("typ", "Bearer").build()).unwrap_err();
 /// assert_eq!(rejection.kind(), RejectionKind::WrongClaim);

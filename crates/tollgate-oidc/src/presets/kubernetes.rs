@@ -27,29 +27,33 @@ use crate::oidc::Oidc;
 /// A token stays valid until its `exp` if its pod is deleted: only the `TokenReview` API knows.
 ///
 /// ```
-/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::{RejectionKind, Verifier};
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
 /// let issuer = "https://kubernetes.default.svc.cluster.local";
+/// # let key = keys::verifying(Algorithm::RS256);
 /// let trusted = presets::kubernetes(issuer, "orders").rules()
 ///     .require_value(["kubernetes.io", "namespace"], ["shop"])
-///     .key(keys::verifying(Algorithm::RS256));
-/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
+///     .key(key);
+/// let verifier = Verifier::builder().trust(trusted)
+/// #     .clock(clock)
+///     .build()?;
 ///
-/// let token = |namespace| mint
-///     .token()
-///     .claim("iss", issuer)
-///     .claim("aud", ["orders"])
-///     .claim("sub", format!("system:serviceaccount:{namespace}:checkout"))
-///     .claim("kubernetes.io", serde_json::json!({
-///         "namespace": namespace,
-///         "serviceaccount": {"name": "checkout", "uid": "c46c0e8b-9a3f-4f1b-8a55-9d0e3c1f7a21"},
-///     }))
-///     .build();
+/// # let token = |namespace| mint
+/// #     .token()
+/// #     .claim("iss", issuer)
+/// #     .claim("aud", ["orders"])
+/// #     .claim("sub", format!("system:serviceaccount:{namespace}:checkout"))
+/// #     .claim("kubernetes.io", serde_json::json!({
+/// #         "namespace": namespace,
+/// #         "serviceaccount": {"name": "checkout", "uid": "c46c0e8b-9a3f-4f1b-8a55-9d0e3c1f7a21"},
+/// #     }))
+/// #     .build();
 /// assert!(verifier.verify(token("shop")).is_ok());
 /// let rejection = verifier.verify(token("other")).unwrap_err();
 /// assert_eq!(rejection.kind(), RejectionKind::WrongClaim);
@@ -74,28 +78,32 @@ pub fn kubernetes(issuer: impl Into<String>, audience: impl Into<String>) -> Pre
 /// `build` refuses an empty list, and an empty namespace or name.
 ///
 /// ```
-/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::{RejectionKind, Verifier};
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
 /// let issuer = "https://kubernetes.default.svc.cluster.local";
 /// let preset = presets::kubernetes_service_accounts(issuer, "orders", [("shop", "checkout")]);
-/// let trusted = preset.rules().key(keys::verifying(Algorithm::RS256));
-/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
+/// # let key = keys::verifying(Algorithm::RS256);
+/// let trusted = preset.rules().key(key);
+/// let verifier = Verifier::builder().trust(trusted)
+/// #     .clock(clock)
+///     .build()?;
 ///
-/// let token = |name| mint
-///     .token()
-///     .claim("iss", issuer)
-///     .claim("aud", ["orders"])
-///     .claim("sub", format!("system:serviceaccount:shop:{name}"))
-///     .claim("kubernetes.io", serde_json::json!({
-///         "namespace": "shop",
-///         "serviceaccount": {"name": name, "uid": "c46c0e8b-9a3f-4f1b-8a55-9d0e3c1f7a21"},
-///     }))
-///     .build();
+/// # let token = |name| mint
+/// #     .token()
+/// #     .claim("iss", issuer)
+/// #     .claim("aud", ["orders"])
+/// #     .claim("sub", format!("system:serviceaccount:shop:{name}"))
+/// #     .claim("kubernetes.io", serde_json::json!({
+/// #         "namespace": "shop",
+/// #         "serviceaccount": {"name": name, "uid": "c46c0e8b-9a3f-4f1b-8a55-9d0e3c1f7a21"},
+/// #     }))
+/// #     .build();
 /// assert!(verifier.verify(token("checkout")).is_ok());
 /// let rejection = verifier.verify(token("default")).unwrap_err();
 /// assert_eq!(rejection.kind(), RejectionKind::WrongClaim);

@@ -23,23 +23,27 @@ use crate::oidc::Oidc;
 /// tokens, use [`id_token`](super::id_token) with that issuer.
 ///
 /// ```
-/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::{RejectionKind, Verifier};
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
 /// let trusted = presets::okta("example.okta.com", "default", "api://default").rules();
-/// let trusted = trusted.key(keys::verifying(Algorithm::RS256));
-/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
+/// # let key = keys::verifying(Algorithm::RS256);
+/// let trusted = trusted.key(key);
+/// let verifier = Verifier::builder().trust(trusted)
+/// #     .clock(clock)
+///     .build()?;
 ///
-/// let token = mint
-///     .token()
-///     .claim("iss", "https://example.okta.com/oauth2/default")
-///     .claim("aud", "api://default")
-///     .claim("cid", "0oabucvyc38HLL1ef0h7")
-///     .claim("scp", ["orders.read"]);
+/// # let token = mint
+/// #     .token()
+/// #     .claim("iss", "https://example.okta.com/oauth2/default")
+/// #     .claim("aud", "api://default")
+/// #     .claim("cid", "0oabucvyc38HLL1ef0h7")
+/// #     .claim("scp", ["orders.read"]);
 /// assert!(verifier.verify(token.clone().build())?.has_scope("orders.read"));
 ///
 /// let of_the_organisation = token.claim("iss", "https://example.okta.com");

@@ -23,23 +23,27 @@ use crate::oidc::Oidc;
 /// [`KeySet::from_spiffe_bundle`](tollgate_core::KeySet::from_spiffe_bundle).
 ///
 /// ```
-/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::{RejectionKind, Verifier};
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::ES256), &clock);
 /// let preset = presets::spiffe("example.org", "https://bundle.example.org", "orders");
-/// let trusted = preset.rules().key(keys::verifying(Algorithm::ES256));
-/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
+/// # let key = keys::verifying(Algorithm::ES256);
+/// let trusted = preset.rules().key(key);
+/// let verifier = Verifier::builder().trust(trusted)
+/// #     .clock(clock)
+///     .build()?;
 ///
-/// let token = |sub| mint
-///     .token()
-///     .without_claim("iss")
-///     .claim("aud", ["orders"])
-///     .claim("sub", sub)
-///     .build();
+/// # let token = |sub| mint
+/// #     .token()
+/// #     .without_claim("iss")
+/// #     .claim("aud", ["orders"])
+/// #     .claim("sub", sub)
+/// #     .build();
 /// assert!(verifier.verify(token("spiffe://example.org/billing")).is_ok());
 /// let rejection = verifier.verify(token("spiffe://example.net/billing")).unwrap_err();
 /// assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);

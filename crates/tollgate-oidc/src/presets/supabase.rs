@@ -32,25 +32,29 @@ use crate::oidc::Oidc;
 /// publishes an empty set: use [`Oidc::lazy`] there, because [`Oidc::connect`] requires a key.
 ///
 /// ```
-/// use tollgate::{Algorithm, Key, RejectionKind, Verifier};
+/// use tollgate::{Key, RejectionKind, Verifier};
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::ES256), &clock);
 /// # let secret = keys::SECRET;
 /// let preset = presets::supabase("abcdefghijklmnopqrst");
-/// let trusted = preset.rules().key(keys::verifying(Algorithm::ES256))
+/// # let key = keys::verifying(Algorithm::ES256);
+/// let trusted = preset.rules().key(key)
 ///     .shared_secret(Key::hs256(secret)?)
 ///     .shared_secrets_until(1_790_000_000);
-/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
+/// let verifier = Verifier::builder().trust(trusted)
+/// #     .clock(clock)
+///     .build()?;
 ///
-/// let token = mint
-///     .token()
-///     .claim("iss", "https://abcdefghijklmnopqrst.supabase.co/auth/v1")
-///     .claim("aud", "authenticated")
-///     .claim("role", "authenticated");
+/// # let token = mint
+/// #     .token()
+/// #     .claim("iss", "https://abcdefghijklmnopqrst.supabase.co/auth/v1")
+/// #     .claim("aud", "authenticated")
+/// #     .claim("role", "authenticated");
 /// assert!(verifier.verify(token.clone().build())?.has_role("authenticated"));
 ///
 /// let api_key = token.claim("iss", "supabase").claim("role", "anon").without_claim("sub");

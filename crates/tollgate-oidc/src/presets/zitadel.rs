@@ -24,28 +24,32 @@ use crate::oidc::Oidc;
 /// Not supported: opaque tokens, the default type of an application. Set "Auth Token Type" to JWT.
 ///
 /// ```
-/// use tollgate::{Algorithm, Verifier};
+/// use tollgate::Verifier;
+/// # use tollgate::Algorithm;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
 /// let (project, ours) = ("223281986649719041", "223281939119866113");
 /// let trusted = presets::zitadel("https://example.zitadel.cloud", project, ours).rules();
-/// let trusted = trusted.key(keys::verifying(Algorithm::RS256));
-/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
+/// # let key = keys::verifying(Algorithm::RS256);
+/// let trusted = trusted.key(key);
+/// let verifier = Verifier::builder().trust(trusted)
+/// #     .clock(clock)
+///     .build()?;
 ///
 /// let roles = serde_json::json!({
 ///     "reader": {"223281939119866113": "shop.example.com"},
 ///     "admin": {"999999999999999999": "customer.example.net"},
 /// });
-/// let token = mint
-///     .token()
-///     .claim("iss", "https://example.zitadel.cloud")
-///     .claim("aud", ["225372862145003521", project])
-///     .claim("jti", "225373051857469441")
-///     .claim("urn:zitadel:iam:org:project:223281986649719041:roles", roles);
+/// # let token = mint
+/// #     .token()
+/// #     .claim("iss", "https://example.zitadel.cloud")
+/// #     .claim("aud", ["225372862145003521", project])
+/// #     .claim("jti", "225373051857469441")
+/// #     .claim("urn:zitadel:iam:org:project:223281986649719041:roles", roles);
 /// let principal = verifier.verify(token.build())?;
 /// assert!(principal.has_role("reader") && !principal.has_role("admin"));
 /// # Ok(()) }

@@ -29,7 +29,7 @@ fn trusting(issuer: TrustedIssuer, algorithm: Algorithm, header: Option<&str>) -
     let issuer = issuer.key(keys::verifying(algorithm));
     let verifier = Verifier::builder().clock(FakeClock::new()).trust(issuer);
     gate(verifier, |gate| match header {
-        Some(name) => gate.source(Source::header(name)),
+        Some(name) => gate.source(Source::header_of_proxy(name)),
         None => gate,
     })
 }
@@ -46,7 +46,7 @@ fn cloudflare() -> Vec<Case> {
     let with = |token: &TokenBuilder| get().with(header, token.build());
     let facts = || {
         let facts = seen().by("RS256").but("issuer", ACCESS);
-        facts.but("audiences", TAG).but("source", "header")
+        facts.but("audiences", TAG).but("source", "proxy_header")
     };
     let refused =
         |name: &str, token: TokenBuilder, expect| case(name, gate.clone(), with(&token), expect);
@@ -112,7 +112,7 @@ fn iap() -> Vec<Case> {
         .by("ES256")
         .but("issuer", IAP)
         .but("audiences", BACKEND);
-    let facts = facts.but("source", "header");
+    let facts = facts.but("source", "proxy_header");
     vec![
         case(
             "Identity-Aware Proxy: a user",
