@@ -1,8 +1,6 @@
 //! The decisions about a session. All transitions are decided here, without waiting, reading a
 //! clock or using randomness.
 
-use std::borrow::Cow;
-
 use aws_lc_rs::constant_time;
 
 use super::binding::Binding;
@@ -176,7 +174,7 @@ pub(crate) fn step(record: &Record, event: &Event<'_>, now: u64, rules: &Rules) 
                 generation: next.generation,
                 at: not_before(body.step_up.map_or(0, |last| last.at), *by_store),
             });
-            let scope = kept(&next, presented);
+            let scope = within(&presented.scope, &next.scope);
             let end = next.idle_until;
             next.issue(access(&next, &scope, jti, (now, end), rules));
             Outcome::Replace(Box::new(next))
@@ -378,7 +376,8 @@ fn slide(record: &Record, presented: &Presented, jti: &str, now: u64, rules: &Ru
     if presented.auth_time.unwrap_or(0) < body.auth_time {
         return Outcome::Refused(Refused::SteppedUp);
     }
-    let scope = &*kept(body, presented);
+    // The scope of the session may have changed since.
+    let scope = &*within(&presented.scope, &body.scope);
     let end = idle_until(body, now, rules);
     let fresh = access(body, scope, jti, (now, end), rules);
     if fresh.expires_at <= presented.expires_at {
@@ -424,15 +423,6 @@ fn idle(body: &Body, rules: &Rules) -> u64 {
 /// Returns the end of a session that is used now and not again.
 fn idle_until(body: &Body, now: u64, rules: &Rules) -> u64 {
     now.saturating_add(idle(body, rules)).min(body.cap)
-}
-
-/// Returns the scope of a token that replaces the presented one. Only a session whose scope has
-/// changed may have less.
-fn kept<'p>(body: &Body, presented: &'p Presented) -> Cow<'p, str> {
-    match body.login_scope {
-        Some(_) => within(&presented.scope, &body.scope).into(),
-        None => presented.scope.as_str().into(),
-    }
 }
 
 /// Moves the idle timeout. The absolute timeout stays.

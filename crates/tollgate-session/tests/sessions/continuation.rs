@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tollgate_core::policy::role;
 use tollgate_session::{
@@ -555,6 +555,38 @@ async fn the_scope_stays_within_that_of_the_login_unless_more_is_granted() {
 }
 
 #[tokio::test]
+async fn a_scope_that_was_taken_back_does_not_survive_an_instance_of_an_earlier_version() {
+    let oracle = Oracle::new(Continuation::keep().scope("b"));
+    let service = oracle.service();
+    let wide = service.sessions.login(admin()).await.unwrap();
+    let narrow = service.refresh(&wide.refresh_token).await.unwrap();
+    assert_eq!(narrow.scope, "b");
+    rewrite(&service, &narrow, |body| {
+        body.as_object_mut().unwrap().remove("login_scope");
+    })
+    .await;
+    service.pass(600);
+    let principal = service.principal(&wide.access_token);
+    let renewed = service.sessions.renew(&principal).await.unwrap().unwrap();
+    let scopes = service.principal(&renewed.access_token);
+    assert_eq!(scopes.scopes().collect::<Vec<_>>(), ["b"]);
+    let fresh = service.sessions.reauthenticated(&principal).await.unwrap();
+    assert_eq!(fresh.scope, "b");
+}
+
+/// Changes a stored session, as an instance of another version does.
+async fn rewrite(service: &Service, tokens: &Tokens, change: impl FnOnce(&mut Value)) {
+    let (memory, now) = (&service.store.memory, service.now());
+    let mut stored = memory.load(&tokens.session, now).await.unwrap().unwrap();
+    let mut body = serde_json::from_slice(&stored.data).unwrap();
+    change(&mut body);
+    stored.data = serde_json::to_vec(&body).unwrap();
+    stored.revision += 1;
+    let expected = stored.revision - 1;
+    assert!(memory.replace(&stored, expected, now).await.unwrap());
+}
+
+#[tokio::test]
 async fn records_of_an_earlier_version_have_roles_in_their_claims() {
     let oracle = Oracle::new(Continuation::keep());
     let service = oracle.service();
@@ -563,27 +595,14 @@ async fn records_of_an_earlier_version_have_roles_in_their_claims() {
         .login(Login::new("u-7").scope("a"))
         .await
         .unwrap();
-    let memory = &service.store.memory;
-    let mut stored = memory
-        .load(&tokens.session, service.now())
-        .await
-        .unwrap()
-        .unwrap();
-    let mut body: serde_json::Value = serde_json::from_slice(&stored.data).unwrap();
-    for new in ["roles", "login_scope", "idle", "browser_session"] {
-        assert_eq!(body.get(new), None, "an older instance does not know it");
-    }
-    body["claims"] = json!({"roles": ["admin"], "plan": "x"});
-    body["of_a_later_version"] = 1.into();
-    stored.data = serde_json::to_vec(&body).unwrap();
-    stored.revision += 1;
-    assert!(
-        memory
-            .replace(&stored, stored.revision - 1, service.now())
-            .await
-            .unwrap()
-    );
-
+    rewrite(&service, &tokens, |body| {
+        for new in ["roles", "login_scope", "idle", "browser_session"] {
+            assert_eq!(body.get(new), None, "an older instance does not know it");
+        }
+        body["claims"] = json!({"roles": ["admin"], "plan": "x"});
+        body["of_a_later_version"] = 1.into();
+    })
+    .await;
     let second = service.refresh(&tokens.refresh_token).await.unwrap();
     assert_eq!(roles(&service, &second.access_token), ["admin"]);
     oracle.says(no_roles());
