@@ -600,7 +600,7 @@ fn check_size(data: &[u8], most: usize) -> Result<(), SessionError> {
 }
 
 /// Returns the scopes that are in both lists.
-pub(super) fn within(scope: &str, held: &str) -> String {
+pub(crate) fn within(scope: &str, held: &str) -> String {
     let both = scope
         .split(' ')
         .filter(|scope| !scope.is_empty() && held.split(' ').any(|held| held == *scope));

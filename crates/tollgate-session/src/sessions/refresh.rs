@@ -10,6 +10,7 @@ use crate::event::SessionEvent;
 use crate::id::SessionId;
 use crate::refresh::{
     Access, Binding, Event, Outcome, Record, RefreshToken, Refused, candidate, granted, step,
+    within,
 };
 use crate::revocation::{Revocation, RevocationKey, RevocationKind};
 use crate::store::StoredSession;
@@ -215,12 +216,14 @@ impl Sessions {
                 Outcome::Repeat { late } => {
                     // The answer that the first caller got counts, not the last one of the hook.
                     let mut record = before.unwrap_or(record);
+                    let (held, of_token) = (&record.body.scope, &record.body.access.scope);
                     // A caller that requests less scope does not get more because another caller
-                    // was first.
-                    if let Some(asked) = request.scope.as_deref() {
-                        let asked = granted(&record.body.scope, Some(asked));
-                        record.body.access.scope = asked.ok_or_else(|| refused(Refused::Scope))?;
-                    }
+                    // was first. An update may have left less than the token had.
+                    let scope = match request.scope.as_deref() {
+                        None => Some(within(of_token, held)),
+                        asked => granted(held, asked),
+                    };
+                    record.body.access.scope = scope.ok_or_else(|| refused(Refused::Scope))?;
                     Answer::Repeat(record, stored, late)
                 }
                 Outcome::Reuse => return Err(Box::pin(self.reused(&record)).await?),

@@ -555,6 +555,24 @@ async fn the_scope_stays_within_that_of_the_login_unless_more_is_granted() {
 }
 
 #[tokio::test]
+async fn a_repeat_has_no_more_scope_than_an_update_has_left() {
+    let service = Service::new();
+    for (left, wanted) in [("b", "b"), ("", ""), ("b a", "a b")] {
+        let first = service.sessions.login(admin()).await.unwrap();
+        let second = service.refresh(&first.refresh_token).await.unwrap();
+        assert_eq!(second.scope, "a b");
+        let update = SessionUpdate::new().scope(left);
+        service.sessions.update("u-7", update).await.unwrap();
+        let again = service.refresh(&first.refresh_token).await.unwrap();
+        assert!(service.accepts(&again.access_token).await);
+        let principal = service.principal(&again.access_token);
+        let scopes = principal.scopes().collect::<Vec<_>>().join(" ");
+        assert_eq!((&*again.scope, &*scopes), (wanted, wanted), "{left:?}");
+        service.pass(60);
+    }
+}
+
+#[tokio::test]
 async fn a_scope_that_was_taken_back_does_not_survive_an_instance_of_an_earlier_version() {
     let oracle = Oracle::new(Continuation::keep().scope("b"));
     let service = oracle.service();
