@@ -369,6 +369,11 @@ impl Body {
         }
     }
 
+    /// Returns whether the roles, claims and scope are the same.
+    pub(crate) fn says_as(&self, other: &Self) -> bool {
+        (&self.roles, &self.claims, &self.scope) == (&other.roles, &other.claims, &other.scope)
+    }
+
     /// Returns the body as a login would have stored it: without what [`GROWTH`](Self::GROWTH) is
     /// for.
     fn at_login(&self) -> Self {

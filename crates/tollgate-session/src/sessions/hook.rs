@@ -169,7 +169,7 @@ impl Sessions {
         }
     }
 
-    /// Changes the record as the hook has answered. Returns the record before, if it was changed.
+    /// Changes the record as the hook has answered. Returns the record before, if it differs.
     pub(super) fn permit(
         &self,
         record: &mut Record,
@@ -179,7 +179,7 @@ impl Sessions {
             Some(permission) if permission.update != SessionUpdate::default() => {
                 let before = record.clone();
                 record.apply(&permission.update, self.0.issuer.role_claim())?;
-                Ok(Some(before))
+                Ok((!before.body.says_as(&record.body)).then_some(before))
             }
             _ => Ok(None),
         }

@@ -44,8 +44,9 @@ enum Exchange {
 enum Answer {
     /// The next revision.
     Rotation(Record),
-    /// The stored session, with the requested scope, and whether its grace period has passed.
-    Repeat(Record, StoredSession, bool),
+    /// The stored session, with the requested scope, whether its grace period has passed, and
+    /// whether the token may be moved past a revocation.
+    Repeat(Record, StoredSession, bool, bool),
     /// The next revision, and the access token before the last one.
     LateRepeat(Record, Option<Access>),
 }
@@ -214,7 +215,9 @@ impl Sessions {
                     Answer::LateRepeat(record.with(body), former)
                 }
                 Outcome::Repeat { late } => {
-                    // The answer that the first caller got counts, not the last one of the hook.
+                    // The answer that the first caller got counts, not the last one of the hook. If
+                    // both differ and the token was revoked, it stays revoked.
+                    let moves = !must_ask && before.is_none();
                     let mut record = before.unwrap_or(record);
                     let (held, of_token) = (&record.body.scope, &record.body.access.scope);
                     // A caller that requests less scope does not get more because another caller
@@ -224,7 +227,7 @@ impl Sessions {
                         asked => granted(held, asked),
                     };
                     record.body.access.scope = scope.ok_or_else(|| refused(Refused::Scope))?;
-                    Answer::Repeat(record, stored, late)
+                    Answer::Repeat(record, stored, late, moves)
                 }
                 Outcome::Reuse => return Err(Box::pin(self.reused(&record)).await?),
                 Outcome::Refused(why) => return Err(refused(why)),
@@ -277,8 +280,9 @@ impl Sessions {
                 let record = self.revoke_formers(record, &formers).await?;
                 (record, None)
             }
-            Answer::Repeat(record, stored, late) => {
-                let record = self.restamped(record, &revocations).await?;
+            Answer::Repeat(record, stored, late, moves) => {
+                let known = if moves { &*revocations } else { &[] };
+                let record = self.restamped(record, known).await?;
                 if record.revision == stored.revision && !self.confirm(&stored, now).await? {
                     return Ok(None);
                 }

@@ -592,6 +592,38 @@ async fn a_scope_that_was_taken_back_does_not_survive_an_instance_of_an_earlier_
     assert_eq!(fresh.scope, "b");
 }
 
+#[tokio::test]
+async fn a_repeat_brings_no_revoked_role_back() {
+    let oracle = Oracle::new(Continuation::keep());
+    let service = oracle.service();
+    let first = service.sessions.login(admin()).await.unwrap();
+    let second = service.refresh(&first.refresh_token).await.unwrap();
+    service.pass(2);
+    oracle.says(no_roles());
+    let revocations = service.sessions.revocations();
+    let before = service.now() + 1;
+    revocations.revoke_subject("u-7", before).await.unwrap();
+    assert!(!service.accepts(&second.access_token).await);
+    let again = service.refresh(&first.refresh_token).await.unwrap();
+    let harmless = roles(&service, &again.access_token).is_empty();
+    assert!(harmless || !service.accepts(&again.access_token).await);
+    // The client refreshes again.
+    let third = service.refresh(&again.refresh_token).await.unwrap();
+    assert_eq!(roles(&service, &third.access_token), [""; 0]);
+    assert!(service.accepts(&third.access_token).await);
+    // A hook that says the same as before changes nothing for a repeat.
+    let fourth = service.refresh(&again.refresh_token).await.unwrap();
+    let before = service.now() + 1;
+    revocations.revoke_subject("u-7", before).await.unwrap();
+    assert!(service.accepts(&fourth.access_token).await);
+    service.pass(1);
+    let before = service.now() + 1;
+    revocations.revoke_subject("u-7", before).await.unwrap();
+    assert!(!service.accepts(&fourth.access_token).await);
+    let again = service.refresh(&again.refresh_token).await.unwrap();
+    assert!(service.accepts(&again.access_token).await);
+}
+
 /// Changes a stored session, as an instance of another version does.
 async fn rewrite(service: &Service, tokens: &Tokens, change: impl FnOnce(&mut Value)) {
     let (memory, now) = (&service.store.memory, service.now());
