@@ -24,7 +24,8 @@ pub enum ContinuationReason {
     /// An access token is renewed by activity.
     Renewal,
     /// A refresh or a renewal is repeated. Within the grace period, the tokens have the roles,
-    /// claims and scope of the first answer; the hook can only end the session.
+    /// claims and scope of the first answer; the hook can only end the session. After it, there is
+    /// a new access token, with those of this answer: answer as for a refresh.
     Repeat,
     /// The user has authenticated again.
     Reauthentication,
@@ -36,12 +37,11 @@ pub enum ContinuationReason {
 /// `Debug` shows no personal data.
 ///
 /// ```
-/// use tollgate::session::{Continuation, ContinuationReason, ContinuedSession};
+/// use tollgate::session::{Continuation, ContinuedSession};
 ///
 /// async fn hook(session: ContinuedSession) -> Continuation {
-///     match session.reason() {
-///         ContinuationReason::Repeat => Continuation::keep(),
-///         _ if session.subject() == "u-7" => Continuation::keep().roles(["clerk"]),
+///     match session.subject() {
+///         "u-7" => Continuation::keep().roles(["clerk"]),
 ///         _ => Continuation::end(),
 ///     }
 /// }

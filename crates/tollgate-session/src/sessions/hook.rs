@@ -42,6 +42,8 @@ type Call = (Arc<OnceCell<Continuation>>, usize);
 /// A permission to go on, for the session in one revision.
 pub(super) struct Permission {
     revision: u64,
+    /// What the hook was asked about.
+    pub(super) reason: ContinuationReason,
     update: SessionUpdate,
 }
 
@@ -154,7 +156,11 @@ impl Sessions {
         match hook.answer(session, revision).await.0 {
             Verdict::Keep(update) => {
                 self.check_update(&update)?;
-                Ok(Some(Permission { revision, update }))
+                Ok(Some(Permission {
+                    revision,
+                    reason,
+                    update,
+                }))
             }
             Verdict::End => {
                 if let Some(record) = self.bounded(self.end(&id)).await? {

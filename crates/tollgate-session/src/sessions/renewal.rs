@@ -201,7 +201,11 @@ impl Sessions {
                 },
             };
             let next = match step(&record, &event, now, &self.0.rules) {
-                Outcome::Replace(_) if must_ask => {
+                // A repeat may have become a renewal while the hook was asked about it.
+                Outcome::Replace(_)
+                    if must_ask || permitted.is_some_and(|it| it.reason != reason.for_hook()) =>
+                {
+                    let record = before.unwrap_or(record);
                     return Ok(Reissue::Asks(Box::new(record), reason.for_hook()));
                 }
                 Outcome::Repeat { .. } if must_ask && permission.is_none() => {

@@ -624,6 +624,30 @@ async fn a_repeat_brings_no_revoked_role_back() {
     assert!(service.accepts(&again.access_token).await);
 }
 
+/// A hook need not look at the roles for a repeat, which cannot change them.
+#[tokio::test]
+async fn the_answer_about_a_repeat_does_not_count_for_a_new_token() {
+    let oracle = Oracle::held(Continuation::keep());
+    let service = oracle.service();
+    let login = service.sessions.login(admin()).await.unwrap();
+    let old = service.principal(&login.access_token);
+    service.pass(100);
+    oracle.release(1);
+    service.sessions.renew(&old).await.unwrap().unwrap();
+    assert_eq!(oracle.calls(), [Reason::Renewal]);
+    // The last second in which the token of that renewal is returned again.
+    service.pass(450);
+    let (sessions, presented) = (service.sessions.clone(), old.clone());
+    let renewing = tokio::spawn(async move { sessions.renew(&presented).await });
+    settle().await;
+    service.pass(1);
+    oracle.says(no_roles());
+    oracle.release(9);
+    let renewed = renewing.await.unwrap().unwrap().unwrap();
+    assert_eq!(roles(&service, &renewed.access_token), [""; 0]);
+    assert_eq!(oracle.calls(), [Reason::Repeat, Reason::Renewal]);
+}
+
 /// Changes a stored session, as an instance of another version does.
 async fn rewrite(service: &Service, tokens: &Tokens, change: impl FnOnce(&mut Value)) {
     let (memory, now) = (&service.store.memory, service.now());
