@@ -3,7 +3,7 @@
 use super::Sessions;
 use super::store_access::{Listed, Loaded, TRIES, contended, unreadable};
 use crate::continuation::SessionUpdate;
-use crate::error::SessionError;
+use crate::error::{SessionError, SessionErrorKind};
 use crate::event::SessionEvent;
 use crate::refresh::{Record, Unreadable};
 use crate::revocation::RevocationKind;
@@ -24,12 +24,11 @@ impl Sessions {
     /// # Errors
     /// - `Misconfigured`: a claim has a registered name or that of the role claim, a role is empty,
     ///   there are more than 256, or a scope is malformed. Nothing changes.
-    /// - `TooLarge`: the claims do not fit into a session.
+    /// - `TooLarge`: the claims do not fit into a session, which does not change. The others do.
     /// - `Unavailable`: a store failed or timed out, or a newer version of the service has written
-    ///   a session.
+    ///   a session. Some sessions may have changed: try again.
     ///
-    /// After `TooLarge` and `Unavailable`, some sessions may have changed: try again. The tokens
-    /// are revoked last.
+    /// The tokens are revoked last, also after an error, unless the store of the revocations fails.
     ///
     /// ```
     #[doc = include_str!("../../doc/sessions.md")]
@@ -59,9 +58,19 @@ impl Sessions {
         if open.is_empty() && damaged.is_empty() {
             return Ok(0);
         }
-        let mut updated = Vec::with_capacity(open.len());
+        let (mut updated, mut failed) = (Vec::with_capacity(open.len()), None);
         for record in open {
-            updated.extend(self.updated(record, &update).await?);
+            match self.updated(record, &update).await {
+                Ok(record) => updated.extend(record),
+                Err(error) => {
+                    let of_session = error.kind() == SessionErrorKind::TooLarge;
+                    failed = failed.or(Some(error));
+                    // Any other may be an outage of the store.
+                    if !of_session {
+                        break;
+                    }
+                }
+            }
         }
         // After the writes: a token with the former content was issued by a write that came first,
         // so its time is known now.
@@ -86,7 +95,7 @@ impl Sessions {
                 return Err(unreadable(Unreadable::Newer));
             }
         }
-        Ok(count)
+        failed.map_or(Ok(count), Err)
     }
 
     /// Returns the record with the change; `None` if the session has ended.

@@ -593,6 +593,28 @@ async fn a_scope_that_was_taken_back_does_not_survive_an_instance_of_an_earlier_
 }
 
 #[tokio::test]
+async fn an_update_that_does_not_fit_into_one_session_reaches_the_others() {
+    let service = Service::new();
+    let large = admin().claim("large", "x".repeat(14_500));
+    let large = service.sessions.login(large).await.unwrap();
+    let mut others = Vec::new();
+    for _ in 0..8 {
+        others.push(service.sessions.login(admin()).await.unwrap());
+    }
+    let update = SessionUpdate::new()
+        .roles([""; 0])
+        .claim("note", "y".repeat(3_000));
+    let refused = service.sessions.update("u-7", update).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::TooLarge);
+    assert!(!service.accepts(&large.access_token).await);
+    for other in others {
+        assert!(!service.accepts(&other.access_token).await);
+        let next = service.refresh(&other.refresh_token).await.unwrap();
+        assert_eq!(roles(&service, &next.access_token), [""; 0]);
+    }
+}
+
+#[tokio::test]
 async fn a_repeat_brings_no_revoked_role_back() {
     let oracle = Oracle::new(Continuation::keep());
     let service = oracle.service();
