@@ -374,6 +374,19 @@ impl Body {
         (&self.roles, &self.claims, &self.scope) == (&other.roles, &other.claims, &other.scope)
     }
 
+    /// Returns the roles of the tokens. A record of an earlier version may have them in the claims.
+    pub(crate) fn roles_with(&self, role_claim: &str) -> Vec<String> {
+        let text = |role: &Value| role.as_str().map(str::to_owned);
+        match self.claims.get(role_claim) {
+            Some(claim) if self.roles.is_empty() => match claim {
+                Value::Array(roles) => roles.iter().filter_map(text).collect(),
+                Value::Object(roles) => roles.keys().cloned().collect(),
+                other => text(other).into_iter().collect(),
+            },
+            _ => self.roles.clone(),
+        }
+    }
+
     /// Returns the body as a login would have stored it: without what [`GROWTH`](Self::GROWTH) is
     /// for.
     fn at_login(&self) -> Self {

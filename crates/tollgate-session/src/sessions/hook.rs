@@ -144,7 +144,7 @@ impl Sessions {
         let session = ContinuedSession {
             id,
             subject: record.subject,
-            roles: body.roles,
+            roles: body.roles_with(self.0.issuer.role_claim()),
             claims: body.claims,
             login_scope: body.login_scope.unwrap_or_else(|| body.scope.clone()),
             scope: body.scope,

@@ -683,6 +683,32 @@ async fn rewrite(service: &Service, tokens: &Tokens, change: impl FnOnce(&mut Va
 }
 
 #[tokio::test]
+async fn the_hook_sees_the_roles_of_an_earlier_version() {
+    let service = Service::with(|builder| {
+        keyed(builder).on_continue(|session: ContinuedSession| async move {
+            // The database has no such admin.
+            if session.has_role("admin") {
+                Continuation::keep().roles(session.roles().filter(|role| *role != "admin"))
+            } else {
+                Continuation::keep()
+            }
+        })
+    });
+    for (claim, left) in [
+        (json!(["admin", "clerk"]), vec!["clerk"]),
+        (json!("admin"), vec![]),
+    ] {
+        let tokens = service.sessions.login(Login::new("u-7")).await.unwrap();
+        rewrite(&service, &tokens, |body| {
+            body["claims"] = json!({"roles": claim});
+        })
+        .await;
+        let next = service.refresh(&tokens.refresh_token).await.unwrap();
+        assert_eq!(roles(&service, &next.access_token), left);
+    }
+}
+
+#[tokio::test]
 async fn records_of_an_earlier_version_have_roles_in_their_claims() {
     let oracle = Oracle::new(Continuation::keep());
     let service = oracle.service();
