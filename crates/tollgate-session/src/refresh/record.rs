@@ -31,11 +31,16 @@ pub(crate) enum Unreadable {
     Newer,
 }
 
+/// The part of the content that all versions have.
+#[derive(Deserialize)]
+struct Version {
+    v: u64,
+}
+
 impl Unreadable {
     fn of(data: &[u8]) -> Self {
-        let content: Option<Value> = serde_json::from_slice(data).ok();
-        let version = content.and_then(|content| content.get("v")?.as_u64());
-        if version.is_some_and(|version| version > u64::from(Body::VERSION)) {
+        let content = serde_json::from_slice(data);
+        if content.is_ok_and(|Version { v }| v > u64::from(Body::VERSION)) {
             Self::Newer
         } else {
             Self::Malformed
@@ -441,10 +446,11 @@ impl Record {
     pub(crate) fn read(stored: &StoredSession, id: &SessionId) -> Result<Self, Unreadable> {
         // As one text, which is cheaper to check than each of its strings.
         let text = std::str::from_utf8(&stored.data).ok();
+        // Before it is read, as its lists can take much more memory than their text.
+        let text = text.filter(|text| text.len() <= Body::MOST + Body::GROWTH);
         match text.and_then(|text| serde_json::from_str::<Box<Body>>(text).ok()) {
             Some(body)
-                if stored.data.len() <= Body::MOST + Body::GROWTH
-                    && body.version == Body::VERSION
+                if body.version == Body::VERSION
                     && body.is_plausible()
                     && stored.id == *id
                     && !stored.subject.is_empty() =>

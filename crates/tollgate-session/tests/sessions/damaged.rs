@@ -109,6 +109,26 @@ async fn an_unreadable_session_is_refused_and_can_be_ended() {
     }
 }
 
+/// Pairs of a time and its count take 70 times the memory of their text.
+#[tokio::test]
+async fn a_record_that_is_too_large_is_not_expanded() {
+    for (version, kind) in [(1, Kind::Invalid), (2, Kind::Unavailable)] {
+        let service = Service::new();
+        let (large, healthy) = two(&service).await;
+        damage(&service, &large.session, |data| {
+            let runs = "[1,64],".repeat(300_000);
+            let text = String::from_utf8(std::mem::take(data)).unwrap();
+            let rest = text.strip_prefix(r#"{"v":1,"#).unwrap();
+            *data = format!(r#"{{"v":{version},"earlier":[{runs}[1,1]],{rest}"#).into_bytes();
+        })
+        .await;
+        assert_eq!(service.refused(&large.refresh_token).await, kind);
+        assert!(service.sessions.logout(&large.session).await.unwrap());
+        assert!(!service.accepts(&large.access_token).await);
+        assert!(service.refresh(&healthy.refresh_token).await.is_ok());
+    }
+}
+
 /// An upgrade is in progress: an instance that can read the session answers the next request.
 #[tokio::test]
 async fn a_session_of_a_newer_version_is_unavailable_and_not_invalid() {
