@@ -36,7 +36,17 @@ fn unreadable_sessions_and_indexes_affect_no_others() {
         let mut connection = connect(&server).await;
         let mine = session("u-7");
         let key = format!("{{tollgate:session:{}}}", mine.id).into_bytes();
-        let malformed: [&[&[u8]]; 5] = [
+        let end = format!("{:020}", NOW + HOUR).into_bytes();
+        // No script writes or compares such numbers.
+        let numbers: [[&[u8]; 2]; 2] = [[b"1", &end], [b"00000000000000000001", b"2000000000"]];
+        let [revision, expires] = numbers.map(|[revision, end]| {
+            let fields: [&[u8]; 4] = [b"HSET", &key, b"revision", revision];
+            let others: [&[u8]; 6] = [b"expires", end, b"subject", b"u-7", b"data", b"data"];
+            [&fields[..], &others].concat()
+        });
+        let malformed: [&[&[u8]]; 7] = [
+            &revision,
+            &expires,
             &[b"SET", &key, b"malformed"],
             &[b"HSET", &key, b"a", b"b"],
             &[
