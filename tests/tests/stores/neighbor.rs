@@ -14,8 +14,8 @@ use tollgate_testkit::{FakeClock, Mint, keys};
 
 /// The number of instances of the service.
 const INSTANCES: usize = 3;
-/// The time under attack.
-const ATTACK: Duration = Duration::from_secs(4);
+/// The shortest attack, in time and in messages. A busy machine needs longer for the messages.
+const ATTACK: (Duration, usize) = (Duration::from_secs(4), 2_000);
 /// The longest time for which a revoked token may be accepted.
 const ACCEPTED: Duration = Duration::from_secs(1);
 
@@ -84,8 +84,8 @@ fn at_once(revocations: &Revocations, token: &Principal) -> Option<Standing> {
     revocations.check(token).ready()?.ok()
 }
 
-/// Revokes tokens at several instances for [`ATTACK`], while `attack` sends ten messages each time
-/// it is called.
+/// Revokes tokens at several instances during an [`ATTACK`], while `attack` sends ten messages each
+/// time it is called.
 pub(crate) async fn changes_nothing<S: RevocationStore + Clone>(
     store: S,
     mut attack: impl AsyncFnMut(),
@@ -114,7 +114,7 @@ pub(crate) async fn changes_nothing<S: RevocationStore + Clone>(
     // The session revoked last, and when.
     let mut revoked: Option<(Principal, Instant)> = None;
     let mut number = 0;
-    while start.elapsed() < ATTACK {
+    while start.elapsed() < ATTACK.0 || messages < ATTACK.1 {
         attack().await;
         messages += 10;
         sleep(Duration::from_millis(6)).await;
@@ -150,6 +150,5 @@ pub(crate) async fn changes_nothing<S: RevocationStore + Clone>(
     );
     assert!(reads <= most, "{reads} reads after {messages} messages");
     assert_eq!(snapshots.load(Ordering::SeqCst), INSTANCES);
-    assert!(messages >= 2_000, "{messages} messages");
     println!("{messages} messages, {reads} reads, {number} revocations");
 }
