@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use tokio::time::sleep;
 use tollgate_core::{Algorithm, RevocationCheck, Standing, Verifier};
 use tollgate_session::{
-    Issuer, Login, MemoryStore, RefreshKey, RefreshRequest, SessionErrorKind, Sessions, Tokens,
+    Issuer, Login, MemoryStore, RefreshKey, RefreshRequest, SessionErrorKind, SessionUpdate,
+    Sessions, Tokens,
 };
 use tollgate_testkit::{FakeClock, keys};
 
@@ -127,6 +128,28 @@ async fn the_rules_by_skew() {
         sleep(Duration::from_secs(3)).await;
         let again = right.log_in().await;
         assert_eq!(right.access(&again).await, Good, "{skew}");
+    }
+}
+
+/// A session that has expired by a clock that is ahead goes on at the other instances.
+#[tokio::test(start_paused = true)]
+async fn an_update_by_a_clock_that_is_ahead_reaches_all_sessions() {
+    for ahead in [0, 90, 3600, 7000] {
+        let (store, truth) = store();
+        let right = Instance::new(&store, START);
+        sleep(Duration::from_secs(1)).await;
+        let login = Login::new("u-7").role("admin");
+        let login = login.idle_timeout(Duration::from_secs(3600));
+        let tokens = right.sessions.login(login).await.unwrap();
+        sleep(Duration::from_secs(3000)).await;
+        let wrong = Instance::new(&store, truth.seconds() + ahead);
+        sleep(Duration::from_secs(1)).await;
+        let update = SessionUpdate::new().roles([""; 0]);
+        let updated = wrong.sessions.update("u-7", update).await;
+        assert_eq!(updated, Ok(1), "{ahead}");
+        let next = right.refresh(&tokens).await.unwrap();
+        let principal = right.verifier.verify(&next.access_token).unwrap();
+        assert_eq!(principal.roles().count(), 0, "{ahead}");
     }
 }
 

@@ -49,7 +49,7 @@ impl Sessions {
         update: SessionUpdate,
     ) -> Result<usize, SessionError> {
         self.check_update(&update)?;
-        let now = self.now();
+        let now = self.earlier_now();
         let Listed {
             open,
             unreadable: damaged,
@@ -76,7 +76,7 @@ impl Sessions {
         // so its time is known now.
         let revocations = &self.0.revocations;
         let last = updated.iter().map(|record| record.body.issued().last).max();
-        let last = last.unwrap_or(0).max(revocations.not_ahead(self.now()));
+        let last = last.unwrap_or(0).max(self.earlier_now());
         let mut entry = revocations.entry(RevocationKind::Subject, subject, last.saturating_add(1));
         for record in &updated {
             let end = revocations.end_after(record.body.issued().until);
@@ -98,6 +98,12 @@ impl Sessions {
         failed.map_or(Ok(count), Err)
     }
 
+    /// The time, not ahead of the store's: a session that has expired only by the clock of this
+    /// instance goes on at the others.
+    fn earlier_now(&self) -> u64 {
+        self.0.revocations.not_ahead(self.now())
+    }
+
     /// Returns the record with the change; `None` if the session has ended.
     async fn updated(
         &self,
@@ -108,10 +114,10 @@ impl Sessions {
             let mut next = record.with(record.body.clone());
             next.apply(update, self.0.issuer.role_claim())?;
             // Also if nothing changes: it makes a refresh in progress start again.
-            if self.replace(&next, self.now()).await? {
+            if self.replace(&next, self.earlier_now()).await? {
                 return Ok(Some(next));
             }
-            record = match self.find(&record.id, self.now()).await? {
+            record = match self.find(&record.id, self.earlier_now()).await? {
                 Loaded::Found(record, _) if record.body.ended_at.is_none() => record,
                 Loaded::Unreadable(Unreadable::Newer, _) => {
                     return Err(unreadable(Unreadable::Newer));
