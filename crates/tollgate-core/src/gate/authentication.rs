@@ -189,8 +189,9 @@ impl Authentication {
     /// revocation check and the policy of the gate do not run again.
     ///
     /// # Errors
-    /// A [`Refusal`] of kind `Expired`, or `TooOld` if the verifier has a maximum age, once the
-    /// token is no longer valid.
+    /// A [`Refusal`] once the token is no longer valid: of kind `Expired`, `TooOld` if the verifier
+    /// has a maximum age, or `WrongAlgorithm` after the end of the [shared
+    /// secrets](crate::TrustedIssuer::shared_secrets_until).
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
