@@ -261,6 +261,35 @@ fn contradictory_claim_rules_are_refused() {
     assert!(dispensable.build().is_ok());
 }
 
+/// The text of a refusal does not grow with the configuration.
+#[test]
+fn a_refusal_names_few_of_many_values() {
+    let many = || (0..1000).map(|n| format!("client-number-{n}"));
+    let key = key();
+    let rules = || {
+        builder()
+            .issuer("https://i")
+            .audience("a")
+            .key(key.verifying_key())
+    };
+    let token = json!({ "iss": "https://i", "aud": "a", "client": "x", "exp": NOW + 60 });
+    let header = json!({ "alg": "ES256", "client": "x" });
+    let encoded =
+        |json: &Value| base64_simd::URL_SAFE_NO_PAD.encode_to_string(json.to_string());
+    let by_header = format!("{}.{}.AA", encoded(&header), encoded(&token));
+    for (rules, token) in [
+        (rules().require_header("client", many()), by_header),
+        (
+            rules().require_value("client", many()),
+            key.encode(&token).unwrap(),
+        ),
+    ] {
+        let rejection = rules.build().unwrap().verify(token).unwrap_err();
+        assert_eq!(rejection.kind(), RejectionKind::WrongClaim);
+        assert!(rejection.to_string().ends_with(" and 992 others"), "{rejection}");
+    }
+}
+
 /// The issuer of a token of an issuer source is not known where the token is split.
 #[test]
 fn an_issuer_of_an_issuer_source_cannot_have_padded_segments() {

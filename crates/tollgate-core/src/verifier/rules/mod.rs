@@ -203,7 +203,7 @@ impl Rules {
             };
             let got = member.string(header);
             if !got.is_some_and(|got| values.iter().any(|value| *value == got)) {
-                let detail = format!("`{name}` in the header is none of {values:?}");
+                let detail = format!("`{name}` in the header is none of {}", Few(values));
                 return Err(Rejection::new(RejectionKind::WrongClaim, detail));
             }
         }
