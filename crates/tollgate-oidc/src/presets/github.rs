@@ -8,9 +8,9 @@ use crate::oidc::Oidc;
 const ACTIONS: &str = "https://token.actions.githubusercontent.com";
 
 /// The claims that name the owner of a workflow, by themselves. Anyone can choose the values of
-/// `environment`, `ref` and `workflow`, and can call a public reusable workflow
-/// (`job_workflow_ref`).
-const OWNERS: [&str; 8] = [
+/// `environment`, `ref` and `workflow`, can call a public reusable workflow (`job_workflow_ref`),
+/// and can make a `sub` of these alone.
+const OWNERS: [&str; 7] = [
     "repository_owner_id",
     "repository_owner",
     "repository_id",
@@ -18,7 +18,6 @@ const OWNERS: [&str; 8] = [
     "enterprise_id",
     "enterprise",
     "workflow_ref",
-    "sub",
 ];
 
 /// Creates the preset for the OIDC tokens of GitHub Actions. The audience is a name of your service
@@ -26,14 +25,14 @@ const OWNERS: [&str; 8] = [
 ///
 /// **GitHub signs tokens for every workflow.** `build` refuses the rules until
 /// [`require_value`](TrustedIssuer::require_value) is set for one of `repository_owner_id`,
-/// `repository_owner`, `repository_id`, `repository`, `enterprise_id`, `enterprise`, `workflow_ref`
-/// and `sub`. Prefer the IDs: an owner's or a repository's name that is given up can be registered
-/// by another owner. `gh api users/OWNER --jq .id` shows the ID of an owner. Add further
+/// `repository_owner`, `repository_id`, `repository`, `enterprise_id`, `enterprise` and
+/// `workflow_ref`. Prefer the IDs: an owner's or a repository's name that is given up can be
+/// registered by another owner. `gh api users/OWNER --jq .id` shows the ID of an owner. Add further
 /// conditions, such as `environment` or `ref`: without them, every workflow, branch and pull
 /// request of the owner passes.
 ///
-/// A repository can customise its `sub`. Require a `sub` only if it has the owner in it, such as
-/// `repo:octo-org/octo-repo:environment:prod`.
+/// `sub` is none of them: a repository can customise it, for example to `environment:prod`, without
+/// an owner in it.
 ///
 /// Also checks that `sub`, `iat`, `jti`, `repository` and `repository_owner` are present.
 ///
