@@ -202,6 +202,11 @@ impl Source {
                 Place::WebSocketPrefix { prefix: one, .. },
                 Place::WebSocketPrefix { prefix: other, .. },
             ) => one.starts_with(&**other) || other.starts_with(&**one),
+            // The prefix source reads the marker itself as its element.
+            (Place::WebSocketProtocol(marker), Place::WebSocketPrefix { prefix, .. })
+            | (Place::WebSocketPrefix { prefix, .. }, Place::WebSocketProtocol(marker)) => {
+                marker.starts_with(&**prefix)
+            }
             (Place::Header(one), Place::ProxyHeader(other))
             | (Place::ProxyHeader(one), Place::Header(other)) => one == other,
             _ => self == other,

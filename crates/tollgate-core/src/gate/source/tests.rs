@@ -219,7 +219,12 @@ fn sources_of_one_place_overlap() {
         (prefix("bearer."), prefix("base64url.bearer."), false),
         (
             prefix("bearer."),
-            Source::websocket_protocol("bearer."),
+            Source::websocket_protocol("bearer.token"),
+            true,
+        ),
+        (
+            prefix("bearer."),
+            Source::websocket_protocol("bearer"),
             false,
         ),
         (Source::header("X-A"), Source::header_of_proxy("x-a"), true),
