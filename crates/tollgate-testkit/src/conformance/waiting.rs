@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tollgate_core::policy::scope;
 use tollgate_core::{
-    Algorithm, Gate, GateBuilder, IssuerSource, KeySet, KeySource, MissingKey, PreparedIssuer,
-    SigningKey, Source, Step, TrustedIssuer, Unavailable, Verifier, VerifierBuilder,
+    Algorithm, Gate, GateBuilder, IssuerSource, KeyEpoch, KeySet, KeySource, MissingKey,
+    PreparedIssuer, SigningKey, Source, Step, TrustedIssuer, Unavailable, Verifier,
+    VerifierBuilder,
 };
 
 use super::case::{Case, Handler, Request, bearer, bearers, case, get, post};
@@ -105,6 +106,13 @@ impl KeySource for Rotating {
         } else {
             self.before.clone()
         }
+    }
+
+    /// Of the next result of [`keys`](Self::keys).
+    fn epoch(&self) -> Result<KeyEpoch, Unavailable> {
+        let waited = self.waited.load(Ordering::SeqCst);
+        let next = if waited { &self.after } else { &self.before };
+        next.as_ref().map(|set| set.epoch()).map_err(|down| *down)
     }
 
     fn refresh(&self, _: &MissingKey<'_>) -> Step<Result<(), Unavailable>> {
