@@ -274,8 +274,7 @@ fn a_refusal_names_few_of_many_values() {
     };
     let token = json!({ "iss": "https://i", "aud": "a", "client": "x", "exp": NOW + 60 });
     let header = json!({ "alg": "ES256", "client": "x" });
-    let encoded =
-        |json: &Value| base64_simd::URL_SAFE_NO_PAD.encode_to_string(json.to_string());
+    let encoded = |json: &Value| base64_simd::URL_SAFE_NO_PAD.encode_to_string(json.to_string());
     let by_header = format!("{}.{}.AA", encoded(&header), encoded(&token));
     for (rules, token) in [
         (rules().require_header("client", many()), by_header),
@@ -286,7 +285,10 @@ fn a_refusal_names_few_of_many_values() {
     ] {
         let rejection = rules.build().unwrap().verify(token).unwrap_err();
         assert_eq!(rejection.kind(), RejectionKind::WrongClaim);
-        assert!(rejection.to_string().ends_with(" and 992 others"), "{rejection}");
+        assert!(
+            rejection.to_string().ends_with(" and 992 others"),
+            "{rejection}"
+        );
     }
 }
 

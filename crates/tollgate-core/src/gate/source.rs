@@ -125,9 +125,9 @@ impl Source {
     }
 
     /// Like [`header`](Self::header), for a field that a proxy fills from a cookie of the browser,
-    /// such as `x-amzn-oidc-data` of the AWS load balancer. The proxy also fills it for requests
-    /// that other sites cause, so the gate requires proof of origin as for a
-    /// [`cookie`](Self::cookie).
+    /// such as `x-amzn-oidc-data` of the AWS load balancer, and the headers of Cloudflare Access
+    /// and of Google's Identity-Aware Proxy. The proxy also fills it for requests that other sites
+    /// cause, so the gate requires proof of origin as for a [`cookie`](Self::cookie).
     ///
     /// ```
     /// # use tollgate::extend::SourceKind;

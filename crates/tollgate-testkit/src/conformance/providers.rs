@@ -3,10 +3,10 @@
 use tollgate_core::{Algorithm, Gate, RejectionKind, Source, TrustedIssuer, Verifier};
 use tollgate_oidc::presets;
 
-use super::case::{Case, Request, bearer, case, get};
+use super::case::{Case, Request, bearer, case, get, post};
 use super::expect::{
-    Seen, invalid, malformed_claims, missing_claim, no_credential, seen, two_credentials,
-    untrusted_issuer, wrong_algorithm, wrong_audience,
+    Seen, cross_site, invalid, malformed_claims, missing_claim, no_credential, seen,
+    two_credentials, untrusted_issuer, wrong_algorithm, wrong_audience,
 };
 use super::fixtures::{gate, token_by};
 use crate::clock::FakeClock;
@@ -34,6 +34,19 @@ fn trusting(issuer: TrustedIssuer, algorithm: Algorithm, header: Option<&str>) -
     })
 }
 
+/// The proxy finds its own cookie in these requests, and adds the header.
+fn caused_by_another_site(header: &'static str, user: &TokenBuilder) -> [Request; 3] {
+    let unsafe_method = || post().with(header, user.build());
+    [
+        unsafe_method().with("Sec-Fetch-Site", "cross-site"),
+        unsafe_method().with("Origin", "https://evil.example"),
+        get()
+            .with(header, user.build())
+            .with("Upgrade", "websocket")
+            .with("Sec-Fetch-Site", "cross-site"),
+    ]
+}
+
 fn cloudflare() -> Vec<Case> {
     let rules = presets::cloudflare_access("example", TAG).rules();
     let header = presets::CLOUDFLARE_ACCESS_HEADER;
@@ -46,7 +59,7 @@ fn cloudflare() -> Vec<Case> {
     let with = |token: &TokenBuilder| get().with(header, token.build());
     let facts = || {
         let facts = seen().by("RS256").but("issuer", ACCESS);
-        facts.but("audiences", TAG).but("source", "proxy_header")
+        facts.but("audiences", TAG).but("source", "proxy header")
     };
     let refused =
         |name: &str, token: TokenBuilder, expect| case(name, gate.clone(), with(&token), expect);
@@ -78,6 +91,12 @@ fn cloudflare() -> Vec<Case> {
             gate.clone(),
             with(&user()).with(header, user().build()),
             two_credentials(),
+        ),
+        case(
+            "Cloudflare Access: a request that another site causes",
+            gate.clone(),
+            caused_by_another_site(header, &user()),
+            cross_site(),
         ),
         refused(
             "Cloudflare Access: another application of the team",
@@ -112,13 +131,19 @@ fn iap() -> Vec<Case> {
         .by("ES256")
         .but("issuer", IAP)
         .but("audiences", BACKEND);
-    let facts = facts.but("source", "proxy_header");
+    let facts = facts.but("source", "proxy header");
     vec![
         case(
             "Identity-Aware Proxy: a user",
             gate.clone(),
             with(&user()),
             facts.but("subject", "accounts.google.com:118133858486581853996"),
+        ),
+        case(
+            "Identity-Aware Proxy: a request that another site causes",
+            gate.clone(),
+            caused_by_another_site(header, &user()),
+            cross_site(),
         ),
         case(
             "Identity-Aware Proxy: unsigned headers are not read",
