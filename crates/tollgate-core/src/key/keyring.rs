@@ -256,6 +256,11 @@ async fn all(mut pending: Vec<BoxFuture<Result<(), Unavailable>>>) -> Result<(),
     .await
 }
 
+/// Returns the refusal of a token whose key source is unavailable.
+pub(crate) fn unanswered(down: Unavailable) -> Rejection {
+    Rejection::unavailable(down.retry_after(), "a key source cannot answer now")
+}
+
 impl Search {
     /// Returns the refusal of the token, given the sources' answer to the query for a newer set.
     pub(crate) fn rejection(
@@ -264,7 +269,7 @@ impl Search {
         refreshed: Result<(), Unavailable>,
     ) -> Rejection {
         if let Some(down) = refreshed.err().or(self.unavailable) {
-            return Rejection::unavailable(down.retry_after(), "a key source cannot answer now");
+            return unanswered(down);
         }
         let kind = match self.untried {
             _ if self.tried > 0 => RejectionKind::BadSignature,

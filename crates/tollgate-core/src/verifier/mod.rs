@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::config::ConfigError;
 use crate::http::SourceKind;
 use crate::key::Key;
-use crate::key::keyring::{Epochs, Keyring, Search, Verifying};
+use crate::key::keyring::{Epochs, Keyring, Search, Verifying, unanswered};
 use crate::key::source::{MissingKey, Unavailable};
 use crate::limits::Limits;
 use crate::per_thread::PerThread;
@@ -348,9 +348,7 @@ impl Verifier {
                 match issuer.keyring.refresh(missing) {
                     Step::Ready(answer) => answer,
                     Step::Pending(answer) => {
-                        let refusal = search
-                            .rejection(missing, Ok(()))
-                            .with_issuer(issuer.entry.label.name());
+                        let refusal = search.rejection(missing, Ok(()));
                         let searched = Evidence::new(issuer.clone(), None, search.epochs.clone());
                         return self.wait(compact.token(), source, answer, searched, refusal);
                     }
@@ -361,7 +359,8 @@ impl Verifier {
     }
 
     /// Waits for newer keys and makes a second attempt, which queries no source. If the keys are
-    /// those that were `searched`, the outcome is the `refusal`: none of them is tried twice.
+    /// those that were `searched`, the outcome is the `refusal`, or that of the failed fetch: none
+    /// of them is tried twice.
     fn wait(
         &self,
         token: &[u8],
@@ -373,8 +372,11 @@ impl Verifier {
         let (verifier, token) = (self.clone(), Zeroizing::new(token.to_vec()));
         Step::pending(async move {
             let refreshed = newer_keys.await;
-            if refreshed.is_ok() && verifier.are_same(&searched) {
-                return Err(refusal);
+            // A source without keys may know a better time to retry, unless the fetch has told it.
+            let is_known = refreshed.is_err() || searched.epochs.iter().all(Option::is_some);
+            if let Some(same) = verifier.unchanged(&searched).filter(|_| is_known) {
+                let refusal = refreshed.map_or_else(unanswered, |()| refusal);
+                return Err(refusal.with_issuer(same.entry.label.name()));
             }
             match verifier.attempt(&token, source, Some(refreshed)) {
                 Ok(unconfirmed) => Ok(unconfirmed),
@@ -383,14 +385,14 @@ impl Verifier {
         })
     }
 
-    /// Returns `true` if the keys of the issuer are those that were searched.
-    fn are_same(&self, searched: &Evidence) -> bool {
-        let are_same = |issuer: &Issuer| issuer.keyring.is_in(&searched.epochs);
-        match &searched.issuer {
-            Trusted::Listed(place) => self.0.issuers.get(*place).is_some_and(are_same),
+    /// Returns the issuer if its keys are those that were searched.
+    fn unchanged(&self, searched: &Evidence) -> Option<&Issuer> {
+        let issuer = match &searched.issuer {
+            Trusted::Listed(place) => self.0.issuers.get(*place),
             // The issuer source is queried again, because it may have prepared another.
-            Trusted::Found(_) => false,
-        }
+            Trusted::Found(_) => None,
+        };
+        issuer.filter(|issuer| issuer.keyring.is_in(&searched.epochs))
     }
 
     /// Returns `true` if the evidence of a cached token still holds: the issuer is trusted by the

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tollgate_core::{
-    Algorithm, Principal, Rejection, RejectionKind as Kind, SigningKey, Step, Verifier,
+    Algorithm, Principal, Rejection, RejectionKind as Kind, SigningKey, Step, Unavailable, Verifier,
 };
 
 use super::source::{Script, Scripted, set};
@@ -66,6 +66,23 @@ fn no_key_is_tried_again_after_a_fetch_that_brought_nothing_new() {
             assert_eq!(source.reads(), reads);
         }
     }
+    // A fetch that fails brings nothing new either.
+    for token in [&forged, &token(&foreign)] {
+        let down = Err(Unavailable::new(Duration::from_secs(9)));
+        let source = Scripted::new(Ok(same.clone()), Script::Pending(Ok(same.clone()), down));
+        let outcome = waited(&by(&[&source]), token);
+        assert_eq!(refused(&outcome), (Kind::Unavailable, Some(9)));
+        assert_eq!(source.reads(), 1);
+    }
+}
+
+/// The time to retry is that of the source after the wait.
+#[test]
+fn a_source_without_keys_is_read_again_after_a_fetch() {
+    let after = |seconds| Err(Unavailable::new(Duration::from_secs(seconds)));
+    let source = Scripted::new(after(3), Script::Pending(after(4), Ok(())));
+    let outcome = waited(&by(&[&source]), &token(&es256("new")));
+    assert_eq!(refused(&outcome), (Kind::Unavailable, Some(4)));
 }
 
 #[test]
