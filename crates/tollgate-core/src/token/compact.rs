@@ -12,6 +12,9 @@ use crate::rejection::{Rejection, RejectionKind};
 /// The longest signature of a supported algorithm, in bytes: RSA with 8192 bits.
 const SIGNATURE_BYTES: usize = 1024;
 
+/// The most dots of a token: those of an encrypted one.
+const DOTS: usize = 4;
+
 /// The number of bytes of a segment, and of header and claims together, that need no heap
 /// allocation.
 const INLINE: usize = 512;
@@ -220,10 +223,11 @@ fn is_b64token(token: &[u8]) -> bool {
     !token.is_empty() && (is_base64url_and_dots(token) || is_by_grammar(token))
 }
 
-/// Returns `true` for segments of base64url with padding (RFC 4648 section 5), of any number.
+/// Returns `true` for segments of base64url with padding (RFC 4648 section 5), no more than any
+/// token has.
 #[cold]
 fn has_padded_segments(token: &[u8]) -> bool {
-    let mut segments = token.split(|byte| *byte == b'.');
+    let mut segments = token.splitn(DOTS + 2, |byte| *byte == b'.');
     segments.all(|segment| base64url::is_alphabet(without_padding(segment)))
 }
 
@@ -236,7 +240,6 @@ fn without_padding(segment: &[u8]) -> &[u8] {
 /// The alphabet of nearly every token, checked with vector instructions. A text with more dots than
 /// any token has is left to the grammar: a search for each of thousands is slow.
 fn is_base64url_and_dots(token: &[u8]) -> bool {
-    const DOTS: usize = 4; // of an encrypted token
     let mut start = 0;
     for (count, dot) in memchr::memchr_iter(b'.', token).enumerate() {
         if count == DOTS {
@@ -355,6 +358,14 @@ mod tests {
         ] {
             assert_eq!(padded(refused), None, "{refused}");
         }
+    }
+
+    #[test]
+    fn more_padded_segments_than_any_token_has_are_no_credential() {
+        let kind = |text: &str| check_alphabet(text.as_bytes(), SourceKind::Header, true);
+        assert!(kind(&"Zg==.".repeat(DOTS)).is_ok());
+        assert!(kind(&"Zg==.".repeat(DOTS + 2)).is_err());
+        assert!(kind(&"=.".repeat(4000)).is_err());
     }
 
     fn spelled(parts: &[Vec<u8>; 3], padded: bool) -> String {
