@@ -134,10 +134,12 @@ fn critical(raw: &str, kind: Kind) -> Rejection {
         Kind::Array => StringItems::new(raw, kind),
         _ => None,
     };
-    let names: Option<Vec<_>> = items.and_then(|items| items.collect::<Result<_, ()>>().ok());
-    match names.as_deref() {
-        None | Some([]) => malformed("`crit` is not an array of at least one name"),
-        Some([first, ..]) => unsupported(format!("`crit` names {}", Shown(first))),
+    let mut names = items.into_iter().flatten();
+    match names.next() {
+        Some(Ok(first)) if names.all(|name| name.is_ok()) => {
+            unsupported(format!("`crit` names {}", Shown(&first)))
+        }
+        _ => malformed("`crit` is not an array of at least one name"),
     }
 }
 
