@@ -196,9 +196,15 @@ impl Keyring {
                 .all(|(source, epoch)| source.epoch().ok() == *epoch)
     }
 
-    /// Reports a verified token to the source of its key.
+    /// Reports a verified token to the source of its key. A shared secret has none: its tokens are
+    /// reported to all sources, because they show that the issuer is in use.
     pub(crate) fn note_use(&self, source: Option<usize>, key: &Key, now: u64) {
-        if let Some(source) = source.and_then(|source| self.sources.get(source)) {
+        let of_key = match source {
+            Some(place) => self.sources.get(place..=place).unwrap_or_default(),
+            None if key.family().is_symmetric() => &self.sources,
+            None => &[],
+        };
+        for source in of_key {
             source.used(key, now);
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tollgate_core::{RejectionKind, TrustedIssuer};
+use tollgate_core::{Algorithm, RejectionKind, TrustedIssuer};
 use tollgate_oidc::{FetchErrorKind, Readiness};
 use tollgate_testkit::keys;
 
@@ -257,4 +257,20 @@ async fn dropping_the_last_handle_stops_all_fetching() {
     let before = provider.requests().len();
     pass(Duration::from_secs(7200)).await;
     assert_eq!(provider.requests().len(), before);
+}
+
+/// The tenant is in use, though no key of its set is.
+#[tokio::test(start_paused = true)]
+async fn a_token_by_a_shared_secret_proves_its_tenant() {
+    let secret = keys::signing(Algorithm::HS256);
+    let key = secret.verifying_key();
+    let rule = move |issuer: &str| {
+        let rules = TrustedIssuer::new(issuer).audience("orders-api");
+        Some(rules.shared_secret(key.clone()))
+    };
+    let house = House::ruled(rule, Arc::default(), |tenants| tenants);
+    house.publish("https://a.example");
+    let token = house.token_by(secret.clone(), "https://a.example");
+    house.present(&token).await.unwrap();
+    assert!(house.tenants.status()[0].proven);
 }
