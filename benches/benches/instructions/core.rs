@@ -16,16 +16,16 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("ps256-signature", |rounds| alone(Algorithm::PS256, rounds)).slow(),
     Scenario::new("es256-signature", |rounds| alone(Algorithm::ES256, rounds)).slow(),
     Scenario::new("eddsa-signature", |rounds| alone(Algorithm::EdDSA, rounds)).slow(),
-    Scenario::new("hs256-verify", hs256_verify).over("hs256-signature", Instructions(6_230.0)),
-    Scenario::new("hs256-claims", hs256_claims).over("hs256-signature", Instructions(7_100.0)),
+    Scenario::new("hs256-verify", hs256_verify).over("hs256-signature", Instructions(6_310.0)),
+    Scenario::new("hs256-claims", hs256_claims).over("hs256-signature", Instructions(7_200.0)),
     Scenario::new("hs256-seen-before", |rounds| {
         seen_before(Algorithm::HS256, rounds);
     })
-    .all(Instructions(740.0)),
+    .all(Instructions(760.0)),
     Scenario::new("rs256-seen-before", |rounds| {
         seen_before(Algorithm::RS256, rounds);
     })
-    .all(Instructions(905.0)),
+    .all(Instructions(925.0)),
     Scenario::new("garbage-8k", garbage).all(Instructions(3600.0)),
     Scenario::new("eddsa-fixed-keys", |rounds| eddsa(rounds, 1, true)).slow(),
     Scenario::new("eddsa-fetched-keys", |rounds| eddsa(rounds, 1, false))
