@@ -42,7 +42,7 @@ fn names_in_code_blocks_of_pages_are_found() {
 
 #[test]
 fn visible_imports_of_other_crates_are_found() {
-    let page = "```rust\nuse std::sync::Arc;\n# use arc_swap::ArcSwap;\nuse arc_swap::Guard;\n\
-                use tollgate::Key;\n```\nuse arc_swap::Prose;\n";
-    assert_eq!(imported(&code(page, true)), [(4, "arc_swap")]);
+    let page = "```rust\nuse std::sync::Arc;\n# use redis_pool::ArcSwap;\nuse redis_pool::Guard;\n\
+                use tollgate::Key;\n```\nuse redis_pool::Prose;\n";
+    assert_eq!(imported(&code(page, true)), [(4, "redis_pool")]);
 }
