@@ -14,8 +14,9 @@ use support::{bearer, gate, get, header, optional, token, verifier, with_scope};
 use tollgate_actix::{AuthenticationExt, JwtAuth, require};
 use tollgate_core::policy::role;
 use tollgate_core::{
-    Authenticated, Authentication, Claims, FromAuthentication, Gate, Gated, Jwt, Key, Optional,
-    Policy, Principal, Refusal, Rejection, RejectionKind, Scope, Scoped, Verifier,
+    Authenticated, Authentication, Claims, FromAuthentication, Gate, Gated, Jwt, Key,
+    LoginRedirect, Optional, Policy, Principal, Refusal, Rejection, RejectionKind, Scope, Scoped,
+    Source, Verifier,
 };
 
 #[derive(Debug, Deserialize)]
@@ -589,4 +590,37 @@ async fn shared_claims_of_an_anonymous_caller_are_none() {
         status!(app, bearer("/perhaps", &token(&json!({ "tenant": 7 })))),
         401
     );
+}
+
+#[actix_web::test]
+async fn a_redirect_returns_to_the_path_that_the_browser_sent() {
+    let gate = gate()
+        .source(Source::cookie("access"))
+        .optional()
+        .login_redirect(LoginRedirect::new("/shop/login"))
+        .build()
+        .unwrap();
+    let wrapped = web::scope("/shop")
+        .wrap(JwtAuth::new(gate.clone()))
+        .configure(routes);
+    let bare = web::scope("/of/{tenant}").app_data(gate).configure(routes);
+    let app = init_service(App::new().service(wrapped).service(bare)).await;
+    let location = async |path: &str| {
+        let request = get(path).insert_header(("sec-fetch-mode", "navigate"));
+        let response = call_service(&app, request.to_request()).await;
+        header(response.headers(), "location").map(str::to_owned)
+    };
+    for (path, expected) in [
+        (
+            "/shop/principal?a=b",
+            "/shop/login?return_to=/shop/principal%3Fa%3Db",
+        ),
+        (
+            "/of/a%20b/principal",
+            "/shop/login?return_to=/of/a%2520b/principal",
+        ),
+    ] {
+        assert_eq!(location(path).await.as_deref(), Some(expected));
+    }
+    assert_eq!(location("/shop/perhaps").await, None);
 }

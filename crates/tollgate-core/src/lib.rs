@@ -55,7 +55,7 @@ mod token;
 mod verifier;
 
 pub use crate::http::request::{PeerAddress, RequestView};
-pub use crate::http::{HeaderEdits, SourceKind};
+pub use crate::http::{HeaderEdits, ReturnTo, SourceKind};
 pub use algorithm::{Algorithm, Family, UnknownAlgorithm};
 pub use claim_path::{ClaimPath, UnreadableClaim};
 pub use clock::{Clock, SystemClock};
@@ -66,7 +66,8 @@ pub use gate::renewal::{Renewal, SkipRenewal};
 pub use gate::revocation::{RevocationCheck, Standing};
 pub use gate::source::Source;
 pub use gate::{
-    Authentication, Claims, ForwardAuth, FromAuthentication, Gate, GateBuilder, Refusal,
+    Authentication, Claims, ForwardAuth, FromAuthentication, Gate, GateBuilder, LoginRedirect,
+    Refusal,
 };
 pub use key::source::{KeySource, MissingKey, Unavailable};
 pub use key::{
@@ -101,6 +102,8 @@ pub mod __private {
     #[cfg(feature = "http")]
     pub use crate::extract::{head, response};
     pub use crate::gate::endpoint::UnreadContent;
+    pub use crate::gate::source::RESUMED;
     pub use crate::gate::{Authentication, FromAuthentication, Refusal, refusing};
+    pub use crate::http::navigation::is_navigation;
     pub use serde::de::DeserializeOwned;
 }

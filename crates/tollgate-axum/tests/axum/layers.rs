@@ -1,5 +1,6 @@
 //! Tests of the layers in `Router::layer`, `route_layer` and around a router.
 
+use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
@@ -8,7 +9,10 @@ use axum::{Extension, Router};
 use serde_json::json;
 use tollgate_axum::{AuthenticationExt, JwtAuth, require};
 use tollgate_core::policy::{claim, role, scope};
-use tollgate_core::{Authentication, Gate, Principal, Refusal, Rejection, RejectionKind};
+use tollgate_core::{
+    Authentication, Gate, LoginRedirect, Principal, Refusal, Rejection, RejectionKind, Source,
+};
+use tower::ServiceExt as _;
 
 use crate::fixture::{Seen, bearer, refused, send, verifier};
 
@@ -130,4 +134,53 @@ fn a_refusal_is_an_error() {
         error.to_string()
     }
     assert!(error(&Refusal::missing_layer()).starts_with("Misconfigured"));
+}
+
+#[tokio::test]
+async fn a_redirect_returns_to_the_path_that_the_browser_sent() {
+    let gate = Gate::builder(verifier())
+        .source(Source::cookie("access"))
+        .optional()
+        .login_redirect(LoginRedirect::new("/shop/login"))
+        .build()
+        .unwrap();
+    let guarded = || {
+        let greet = get(async |_: Principal| "in");
+        Router::new()
+            .route("/{id}", greet.clone())
+            .route("/login", greet)
+    };
+    let inside = || guarded().layer(JwtAuth::new(gate.clone()));
+    let nested = Router::new()
+        .nest(
+            "/shop",
+            Router::new().nest("/orders", inside()).merge(inside()),
+        )
+        .nest("/of/{tenant}", inside())
+        .merge(inside());
+    let outside = Router::new()
+        .nest("/shop", guarded())
+        .layer(JwtAuth::new(gate.clone()));
+    let location = async |app: &Router, path: &str| {
+        let request = Request::get(path).header("sec-fetch-mode", "navigate");
+        let request = request.body(Body::empty()).unwrap();
+        let response = app.clone().oneshot(request).await.unwrap();
+        let location = response.headers().get("location");
+        location.map(|value| value.to_str().unwrap().to_owned())
+    };
+    for (app, path, expected) in [
+        (&nested, "/7?a=b", Some("/shop/login?return_to=/7%3Fa%3Db")),
+        (&nested, "/shop/7", Some("/shop/login?return_to=/shop/7")),
+        (
+            &nested,
+            "/shop/orders/7?a",
+            Some("/shop/login?return_to=/shop/orders/7%3Fa"),
+        ),
+        (&nested, "/of/a/7", Some("/shop/login")), // the path of a nested router with parameters
+        (&nested, "/shop/login?return_to=/", None),
+        (&outside, "/shop/7", Some("/shop/login?return_to=/shop/7")),
+        (&outside, "/shop/login", None),
+    ] {
+        assert_eq!(location(app, path).await.as_deref(), expected, "{path}");
+    }
 }

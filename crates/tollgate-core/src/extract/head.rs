@@ -93,6 +93,16 @@ impl RequestView for RequestHead<'_> {
         peer.map(|PeerAddress(address)| *address)
     }
 
+    /// Below the path of a nested router of axum. Not known if that path has parameters.
+    #[cfg(feature = "axum")]
+    fn original_path(&self) -> Option<Cow<'_, str>> {
+        let Some(nested) = self.extensions.get::<axum::extract::NestedPath>() else {
+            return Some(self.path().into());
+        };
+        let prefix = nested.as_str().trim_end_matches('/');
+        (!prefix.contains('{')).then(|| format!("{prefix}{}", self.path()).into())
+    }
+
     /// The `MatchedPath` of axum, which layers inside of the router find.
     #[cfg(feature = "axum")]
     fn route(&self) -> Option<Cow<'_, str>> {

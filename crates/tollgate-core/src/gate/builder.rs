@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{ForwardAuth, Gate, Inner};
+use super::{ForwardAuth, Gate, Inner, LoginRedirect};
 use crate::config::{ConfigError, ConfigErrorKind};
 use crate::gate::csrf::Origins;
 use crate::gate::renewal::Renewal;
@@ -49,6 +49,7 @@ impl GateBuilder {
             grpc_answers: false,
             record_in_span: false,
             forward_auth: None,
+            login_redirect: None,
             challenge: answer::opening("api"),
             origins: Origins {
                 trusted: Vec::new(),
@@ -298,6 +299,29 @@ impl GateBuilder {
         self
     }
 
+    /// Redirects a page load of a browser whose cookie is missing or not valid to the login. See
+    /// [`LoginRedirect`]. The last call counts. Without it, the response is 401.
+    ///
+    /// The layers and the extractors of the adapters redirect; a handler that returns a refusal of
+    /// its own does not. `build` rejects it without a cookie source, and together with
+    /// [`forward_auth`](Self::forward_auth), because there the proxy redirects.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::verifier;
+    /// # use tollgate::config::ConfigErrorKind;
+    /// # use tollgate::{Gate, LoginRedirect};
+    /// # fn main() {
+    /// let no_cookie = Gate::builder(verifier()).login_redirect(LoginRedirect::new("/login")).build();
+    /// assert_eq!(no_cookie.unwrap_err().kind(), ConfigErrorKind::Contradiction);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn login_redirect(mut self, redirect: LoginRedirect) -> Self {
+        self.0.login_redirect = Some(redirect);
+        self
+    }
+
     /// Requires this policy of every request, before the policy of a route. Repeated calls add
     /// policies, and all must hold. Otherwise the response is 403 (RFC 6750 section 3.1).
     ///
@@ -492,7 +516,8 @@ impl GateBuilder {
     /// for a policy on an optional gate, a policy with a role if no issuer of the verifier has a
     /// [`role_claim`](crate::VerifierBuilder::role_claim), a CSRF token without a cookie source, a
     /// revocation check for an issuer that the verifier does not trust, a contradiction of
-    /// [`forward_auth`](Self::forward_auth), or an age below one second.
+    /// [`forward_auth`](Self::forward_auth) or of [`login_redirect`](Self::login_redirect), or an
+    /// age below one second.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -562,6 +587,15 @@ impl GateBuilder {
                     "`forward_auth` contradicts `grpc_answers`, which proxies read as success, and `dangerous_plain_http`, because the proxy tells the scheme: remove one",
                 ));
             }
+            if gate.login_redirect.is_some() {
+                return Err(ConfigError::new(
+                    Kind::Contradiction,
+                    "`login_redirect` contradicts `forward_auth`, where the proxy redirects: remove one",
+                ));
+            }
+        }
+        if let Some(redirect) = &gate.login_redirect {
+            redirect.check(&gate.sources)?;
         }
         let role = gate.policy.as_ref().and_then(Policy::first_role);
         if let Some(role) = role.filter(|_| !gate.verifier.may_read_roles()) {

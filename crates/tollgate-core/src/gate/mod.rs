@@ -8,6 +8,7 @@ mod claims;
 pub(crate) mod csrf;
 pub(crate) mod endpoint;
 mod forward_auth;
+mod login_redirect;
 mod refusal;
 pub(crate) mod renewal;
 pub(crate) mod revocation;
@@ -21,6 +22,7 @@ pub use authentication::{Authentication, FromAuthentication};
 pub use builder::GateBuilder;
 pub use claims::Claims;
 pub use forward_auth::ForwardAuth;
+pub use login_redirect::LoginRedirect;
 pub use refusal::{Refusal, refusing};
 
 use self::authenticate::{Decided, authenticate};
@@ -91,6 +93,7 @@ struct Inner {
     grpc_answers: bool,
     record_in_span: bool,
     forward_auth: Option<ForwardAuth>,
+    login_redirect: Option<LoginRedirect>,
     /// The start of every challenge, with the realm.
     challenge: String,
     origins: csrf::Origins,
@@ -207,14 +210,20 @@ impl Gate {
                 .and_then(|original| authenticate(&gate, &original)),
         };
         match admitted.unwrap_or_else(Step::from) {
-            Step::Ready(outcome) => Step::Ready(Self::conclude(gate, protocol, outcome, |gate| {
-                gate.facts(request)
-            })),
+            Step::Ready(outcome) => Step::Ready(Self::conclude(
+                gate,
+                protocol,
+                outcome,
+                |gate| gate.facts(request),
+                |gate| gate.login_page(request),
+            )),
             Step::Pending(outcome) => {
                 let facts = Facts::before_a_wait(|| gate.facts(request));
+                let page = gate.login_page(request);
                 let gate = Cow::Owned(gate.into_owned());
                 Step::pending(async move {
-                    Self::conclude(gate, protocol, outcome.await, |_| facts.clone())
+                    let outcome = outcome.await;
+                    Self::conclude(gate, protocol, outcome, |_| facts.clone(), |_| page)
                 })
             }
         }
@@ -226,6 +235,7 @@ impl Gate {
         protocol: Protocol,
         outcome: Result<Decided, Rejection>,
         facts: impl Fn(&Self) -> Facts,
+        page: impl FnOnce(&Self) -> Option<String>,
     ) -> Result<Authentication, Refusal> {
         match outcome {
             Ok(Decided::Admitted(admitted)) => {
@@ -240,8 +250,17 @@ impl Gate {
                 let gate = authentication.gate();
                 Err(authentication.refusal(rejection).logged(&|| facts(gate)))
             }
-            Err(rejection) => Err(gate.refuse(rejection, protocol, &|| facts(&gate))),
+            Err(rejection) => {
+                let refusal = gate.refuse(rejection, protocol, &|| facts(&gate));
+                Err(refusal.redirected(|| page(&gate)))
+            }
         }
+    }
+
+    /// The page to which a page load that is refused goes, if the gate redirects it.
+    fn login_page(&self, request: &impl RequestView) -> Option<String> {
+        let redirect = self.0.login_redirect.as_ref()?;
+        redirect.page_for(request, &self.0.sources)
     }
 
     /// The facts of a request for the event of its refusal. With [`ForwardAuth`], those of the
@@ -377,6 +396,7 @@ impl fmt::Debug for Gate {
             .field("plain_http", &gate.origins.plain_http)
             .field("grpc_answers", &gate.grpc_answers)
             .field("forward_auth", &gate.forward_auth)
+            .field("login_redirect", &gate.login_redirect)
             .field("record_in_span", &gate.record_in_span)
             .field("csrf_token", &gate.csrf_token)
             .field("revocation", &gate.revocation.is_some())

@@ -4,7 +4,7 @@ use std::cell::{Cell, LazyCell};
 use std::fmt;
 
 use crate::decisions;
-use crate::gate::Authentication;
+use crate::gate::{Authentication, login_redirect};
 use crate::http::SourceKind;
 use crate::http::request::{Protocol, RequestView};
 use crate::rejection::answer::{self, Answer};
@@ -95,7 +95,15 @@ pub fn refusing<T>(
     let deferral = Deferral::begin();
     let outcome = run();
     drop(deferral);
-    outcome.map_err(|refusal| refusal.logged_or_deferred(&|| Facts::of(request)))
+    outcome.map_err(|refusal| {
+        let refusal = refusal.logged_or_deferred(&|| Facts::of(request));
+        let gate = refusal
+            .0
+            .caller
+            .as_ref()
+            .map(|caller| caller.gate().clone());
+        refusal.redirected(|| gate?.login_page(request))
+    })
 }
 
 impl Refusal {
@@ -150,6 +158,29 @@ impl Refusal {
             emit!(info, "request refused");
         }
         decisions::count_refusal(rejection);
+        self
+    }
+
+    /// Replaces the answer 401 to a page load, if there is a page for it. Fields that a hook has
+    /// added stay.
+    #[cold]
+    pub(super) fn redirected(mut self, page: impl FnOnce() -> Option<String>) -> Self {
+        let answer = &mut self.0.answer;
+        if answer.status == 401
+            && login_redirect::needs_login(&self.0.rejection)
+            && let Some(page) = page()
+        {
+            answer.status = 303;
+            answer.headers.retain(|(name, _)| {
+                !matches!(
+                    &**name,
+                    "www-authenticate" | "content-type" | "content-length"
+                )
+            });
+            answer.body.clear();
+            answer.set("cache-control", "no-store");
+            answer.set("location", page);
+        }
         self
     }
 

@@ -8,6 +8,9 @@ use crate::http::{SourceKind, base64url, cookie, field};
 use crate::rejection::{Rejection, RejectionKind};
 use crate::token::compact;
 
+/// The end of the name of the marker beside a cookie whose session was resumed a moment ago.
+pub const RESUMED: &str = "-resumed";
+
 /// A place to look for the token. A gate has an ordered list of them; the first one that holds a
 /// credential wins.
 ///
@@ -223,6 +226,17 @@ impl Source {
             .iter()
             .position(|byte| matches!(byte, b'=' | b';'));
         field::trim(&set_cookie[..end.unwrap_or(set_cookie.len())]) == name.as_bytes()
+    }
+
+    /// Returns `true` if the session of this cookie was resumed a moment ago: the response that set
+    /// the cookie also set a marker.
+    pub(crate) fn is_resumed(&self, request: &impl RequestView) -> bool {
+        let Place::Cookie(name) = &self.0 else {
+            return false;
+        };
+        let marker = format!("{name}{RESUMED}");
+        let mut found = cookie::named(request.header("cookie"), marker.as_bytes());
+        found.next().is_some()
     }
 
     /// Returns the one credential in this place, if there is any.

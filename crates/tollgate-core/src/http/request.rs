@@ -84,6 +84,13 @@ pub trait RequestView {
         ""
     }
 
+    /// The path of the request target as the client sent it, where the view knows it. It differs
+    /// from [`path`](Self::path) within a nested router. Only the redirect of a refused page load
+    /// asks.
+    fn original_path(&self) -> Option<Cow<'_, str>> {
+        Some(self.path().into())
+    }
+
     /// The host and port of the request target, if it contains them (`:authority` in HTTP/2 and
     /// HTTP/3). Otherwise the engine reads the `Host` field.
     ///

@@ -35,6 +35,7 @@ mod json;
 mod keyrings;
 mod limits;
 mod load_balancer;
+mod login_redirect;
 mod malformed;
 mod mutations;
 mod outcome;
@@ -64,7 +65,7 @@ use waiting::KeyOrigin;
 ///
 /// assert!(conformance::cases().len() >= conformance::LEAST);
 /// ```
-pub const LEAST: usize = 838;
+pub const LEAST: usize = 890;
 
 /// Returns the table. Its clock stays at [`FakeClock::START`](crate::FakeClock::START).
 ///
@@ -76,7 +77,7 @@ pub const LEAST: usize = 838;
 /// assert!(cases.iter().any(|case| case.name == "sources: `Authorization: Bearer`"));
 /// ```
 pub fn cases() -> Vec<Case> {
-    let groups: [(&str, Vec<Case>); 34] = [
+    let groups: [(&str, Vec<Case>); 36] = [
         ("sources", sources::cases()),
         ("csrf", csrf::cases()),
         ("csrf token", csrf_token::cases(KeyOrigin::Verifier)),
@@ -110,6 +111,11 @@ pub fn cases() -> Vec<Case> {
         (
             "revocation: after a wait",
             revocation::cases(KeyOrigin::Source),
+        ),
+        ("login redirect", login_redirect::cases(KeyOrigin::Verifier)),
+        (
+            "login redirect: after a wait",
+            login_redirect::cases(KeyOrigin::Source),
         ),
         ("bound", bound::cases(KeyOrigin::Verifier)),
         ("bound: after a wait", bound::cases(KeyOrigin::Source)),

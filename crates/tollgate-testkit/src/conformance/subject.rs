@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use tollgate_core::__private::refusing;
 use tollgate_core::policy::ScopeSet as _;
 use tollgate_core::{
     Answer, Authentication, Gate, Principal, Refusal, RejectionKind, RequestView, Step,
@@ -173,7 +174,7 @@ impl Subject for Core {
             Some(Err(refusal)) => return answered(refusal),
             None => return answered(Refusal::missing_layer()),
         };
-        let response = match handle(case, &decided) {
+        let response = match refusing(request, || handle(case, &decided)) {
             Ok(body) if case.reply.skip_renewal => Response::of_handler(body).replying(&case.reply),
             Ok(body) => Response::of_handler(body)
                 .replying(&case.reply)

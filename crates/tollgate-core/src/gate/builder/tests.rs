@@ -168,3 +168,43 @@ fn the_mistake_in_an_origin_is_named() {
         "`trusted_origin` \"https://app.example.com/\" has a trailing slash: write \"https://app.example.com\""
     );
 }
+
+#[test]
+fn contradictions_of_the_login_redirect_are_refused() {
+    use ConfigErrorKind as Kind;
+    let to = |redirect| {
+        refused(
+            builder()
+                .source(Source::cookie("access"))
+                .login_redirect(redirect),
+        )
+    };
+    assert_eq!(to(LoginRedirect::new("/login?lang=de")), None);
+    for page in [
+        "",
+        "login",
+        "//a",
+        "/\\a",
+        "https://id.example.com/login",
+        "/login#a",
+        "/a b",
+    ] {
+        assert_eq!(
+            to(LoginRedirect::new(page)),
+            Some(Kind::InvalidText),
+            "{page:?}"
+        );
+        let redirect = LoginRedirect::new("/login").resume(page);
+        assert_eq!(to(redirect), Some(Kind::InvalidText), "{page:?}");
+    }
+    for other in [
+        builder(),
+        builder().source(Source::bearer()),
+        builder()
+            .source(Source::cookie("access"))
+            .forward_auth(ForwardAuth::from_proxies([[127, 0, 0, 1]])),
+    ] {
+        let kind = refused(other.login_redirect(LoginRedirect::new("/login")));
+        assert_eq!(kind, Some(Kind::Contradiction));
+    }
+}
