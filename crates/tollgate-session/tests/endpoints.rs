@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tollgate_core::{Algorithm, Answer, Endpoint, EndpointRequest};
+use tollgate_core::{Algorithm, Answer, ConfigErrorKind as Kind, Endpoint, EndpointRequest};
 use tollgate_session::{
     Continuation, CookieTransport, Device, Issuer, Login, LoginFailure, LoginRequest, MemoryStore,
     Position, RefreshKey, Revocation, RevocationFeed, RevocationKey, RevocationSnapshot,
-    RevocationStore, SessionEndpoints, SessionEndpointsBuilder, SessionErrorKind, SessionStore,
-    SessionUpdate, Sessions, StoreError, StoreErrorKind, StoreFuture, StoredSession, Transport,
+    RevocationStore, SameSite, SessionEndpoints, SessionEndpointsBuilder, SessionErrorKind,
+    SessionStore, SessionUpdate, Sessions, StoreError, StoreErrorKind, StoreFuture, StoredSession,
+    Transport,
 };
 use tollgate_testkit::{FakeClock, keys};
 
@@ -1324,5 +1325,232 @@ proptest! {
             call.to(&world).await
         });
         prop_assert!(answer.status < 500, "{}", answer.status);
+    }
+}
+
+fn resuming_world() -> World {
+    let cookies = CookieTransport::builder().build().unwrap();
+    world_with(Transport::Cookie(cookies), |builder| {
+        builder.resume("/login?lang=de")
+    })
+}
+
+/// A page load of a browser that followed a link of another site.
+fn page_load(query: &str, cookies: &str) -> Call {
+    let mut call = Call::new("GET", "/resume")
+        .with("sec-fetch-mode", "navigate")
+        .with("sec-fetch-dest", "document")
+        .with("sec-fetch-site", "cross-site")
+        .with("cookie", cookies);
+    call.0.query = Some(query.to_owned());
+    call
+}
+
+fn location(answer: &Answer) -> (u16, String) {
+    let location = answer.header("location").unwrap_or_default();
+    (answer.status, String::from_utf8(location.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn a_page_load_resumes_the_session() {
+    let world = resuming_world();
+    let browser = Browser::log_in(&world).await;
+    world.clock.advance(1000);
+    let answer = page_load("return_to=/orders%3Fpage%3D2", browser.lasting_cookies())
+        .to(&world)
+        .await;
+    assert_eq!(location(&answer), (303, "/orders?page=2".to_owned()));
+    assert!(answer.body.is_empty());
+    let lines = set_cookies(&answer);
+    assert_eq!(
+        lines.len(),
+        3,
+        "the binding cookie stays, and the marker is new"
+    );
+    assert_eq!(
+        lines[2],
+        "__Host-access-resumed=1; Path=/; Max-Age=10; Secure; HttpOnly; SameSite=Lax"
+    );
+    let access = lines[0].split(';').next().unwrap();
+    let session = Call::new("GET", "/session")
+        .with("cookie", access)
+        .to(&world)
+        .await;
+    assert_eq!(session.status, 200);
+    assert_eq!(devices(&world).await, 1);
+
+    // A repeat within the grace period, as by a second tab, gets the same successor.
+    let again = page_load("", browser.lasting_cookies()).to(&world).await;
+    assert_eq!(location(&again), (303, "/".to_owned()));
+    assert_eq!(set_cookies(&again)[1], lines[1]);
+
+    // The marker is there: the access cookie is, too, or the browser does not keep it.
+    let marked = format!("{}; __Host-access-resumed=1", browser.lasting_cookies());
+    let marked = page_load("return_to=/a", &marked).to(&world).await;
+    assert_eq!(location(&marked), (303, "/a".to_owned()));
+    assert!(set_cookies(&marked).is_empty());
+}
+
+#[tokio::test]
+async fn a_session_that_is_over_goes_to_the_login_page() {
+    let world = resuming_world();
+    let browser = Browser::log_in(&world).await;
+    for cookies in [
+        "",
+        "__Host-session=x; __Secure-refresh=y",
+        &*browser.cookies.replace("session=", "session=x"),
+    ] {
+        let answer = page_load("return_to=/orders%3Fpage%3D2", cookies)
+            .to(&world)
+            .await;
+        let page = "/login?lang=de&return_to=/orders%3Fpage%3D2";
+        assert_eq!(location(&answer), (303, page.to_owned()), "{cookies}");
+        assert!(
+            set_cookies(&answer).is_empty(),
+            "a failed refresh changes no cookie"
+        );
+    }
+    world.sessions.logout_all("alice").await.unwrap();
+    for query in [
+        "return_to=//evil.example",
+        "return_to=https://evil.example",
+        "",
+        "return_to=/%5Ca",
+    ] {
+        let answer = page_load(query, &browser.cookies).to(&world).await;
+        assert_eq!(
+            location(&answer),
+            (303, "/login?lang=de".to_owned()),
+            "{query}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_resumed_session_never_leaves_the_service() {
+    let world = resuming_world();
+    let browser = Browser::log_in(&world).await;
+    for query in [
+        "return_to=https://evil.example/",
+        "return_to=%2F%2Fevil.example",
+        "return_to=/%5Cevil.example",
+        "return_to=/%09/evil.example",
+        "return_to=/a&return_to=//evil.example",
+        "return_to=javascript:alert(1)",
+        "return_to=/%0d%0aSet-Cookie:%20a=b",
+    ] {
+        let answer = page_load(query, &browser.cookies).to(&world).await;
+        assert_eq!(location(&answer), (303, "/".to_owned()), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn only_a_page_load_resumes_a_session() {
+    let world = resuming_world();
+    let browser = Browser::log_in(&world).await;
+    let with = |fields: &[(&str, &str)]| {
+        let call = Call::new("GET", "/resume").with("cookie", &browser.cookies);
+        fields
+            .iter()
+            .fold(call, |call, (name, value)| call.with(name, value))
+    };
+    let page = ("sec-fetch-mode", "navigate");
+    for fields in [
+        &[][..],
+        &[("accept", "*/*")],
+        &[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")],
+        &[("sec-fetch-mode", "cors"), ("accept", "text/html")],
+        &[page, ("sec-fetch-dest", "iframe")],
+        &[
+            page,
+            ("sec-fetch-dest", "document"),
+            ("sec-purpose", "prefetch"),
+        ],
+        &[page, ("hx-request", "true")],
+    ] {
+        let answer = with(fields).to(&world).await;
+        assert_eq!(answer.status, 403, "{fields:?}");
+        assert!(set_cookies(&answer).is_empty());
+    }
+    assert_eq!(
+        with(&[("accept", "text/html,*/*;q=0.8")])
+            .to(&world)
+            .await
+            .status,
+        303
+    );
+    for method in ["POST", "HEAD", "PUT"] {
+        let answer = browser
+            .call(method, "/resume")
+            .with(page.0, page.1)
+            .to(&world)
+            .await;
+        assert_eq!(answer.status, 405);
+        assert_eq!(answer.header("allow"), Some(&b"GET"[..]));
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_down_gives_a_page() {
+    let world = resuming_world();
+    let browser = Browser::log_in(&world).await;
+    world.store.down.store(true, Ordering::Relaxed);
+    let call = page_load("return_to=/a", &browser.cookies);
+    let answer = world.endpoints.respond(call.0).await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.header("retry-after"), Some(&b"1"[..]));
+    assert_eq!(answer.header("cache-control"), Some(&b"no-store"[..]));
+    assert_eq!(
+        answer.header("content-type"),
+        Some(&b"text/plain; charset=utf-8"[..])
+    );
+    assert!(set_cookies(&answer).is_empty());
+    world.store.down.store(false, Ordering::Relaxed);
+    let answer = page_load("return_to=/a", &browser.cookies).to(&world).await;
+    assert_eq!(location(&answer), (303, "/a".to_owned()));
+}
+
+#[tokio::test]
+async fn resuming_is_optional_and_needs_cookies_that_links_bring() {
+    let world = cookie_world();
+    for method in ["GET", "POST"] {
+        let answer = Call::new(method, "/resume")
+            .with("sec-fetch-mode", "navigate")
+            .to(&world)
+            .await;
+        assert_eq!(answer.status, 404);
+    }
+    let build = |transport: Transport, page: &str| {
+        let builder = SessionEndpoints::builder(world.sessions.clone(), transport).login(login);
+        builder
+            .resume(page)
+            .build()
+            .map(drop)
+            .map_err(|error| error.kind())
+    };
+    let by_cookie = |same_site| {
+        let cookies = CookieTransport::builder().same_site(same_site).build();
+        Transport::Cookie(cookies.unwrap())
+    };
+    assert_eq!(build(by_cookie(SameSite::Lax), "/login"), Ok(()));
+    assert_eq!(build(by_cookie(SameSite::None), "/login"), Ok(()));
+    assert_eq!(
+        build(by_cookie(SameSite::Strict), "/login"),
+        Err(Kind::Contradiction)
+    );
+    assert_eq!(build(Transport::Json, "/login"), Err(Kind::Contradiction));
+    for page in [
+        "",
+        "login",
+        "//a",
+        "https://id.example.com/login",
+        "/login#a",
+        "/a b",
+    ] {
+        assert_eq!(
+            build(by_cookie(SameSite::Lax), page),
+            Err(Kind::InvalidText),
+            "{page:?}"
+        );
     }
 }

@@ -95,10 +95,11 @@ impl Hosts {
     }
 
     pub(crate) fn open(&self, browser: &Browser, host: &str, target: &str) {
-        browser.visit(&format!(
-            "https://{host}.example.test:{}{target}",
-            self.port
-        ));
+        browser.visit(&self.url(host, target));
+    }
+
+    pub(crate) fn url(&self, host: &str, target: &str) -> String {
+        format!("https://{host}.example.test:{}{target}", self.port)
     }
 
     /// Lets one request that waits go on.
@@ -156,6 +157,7 @@ fn app(sessions: &Sessions, transports: Vec<CookieTransportBuilder>, state: &Sha
     let gate = transports[0]
         .apply(sessions.gate())
         .renewal(SlidingRenewal::new(sessions.clone(), by_cookie))
+        .login_redirect(transports[0].login_redirect("/login"))
         .build()
         .unwrap();
     let mut router = Router::new()
@@ -163,17 +165,23 @@ fn app(sessions: &Sessions, transports: Vec<CookieTransportBuilder>, state: &Sha
             "/me",
             get(async |user: Principal| user.subject().unwrap().to_owned()),
         )
+        .route(
+            "/page",
+            get(async |user: Principal| Html(format!("<p>{}</p>", user.subject().unwrap()))),
+        )
         .route("/slow-handler", get(slow_handler))
         .route("/slow-answer", get(async || "slow"))
         .route_layer(JwtAuth::new(gate))
         .layer(middleware::from_fn_with_state(state.clone(), around))
         .route("/", get(async || Html("<title>served</title>")))
+        .route("/login", get(async || Html("<p>log in</p>")))
         .route("/plant", get(plant))
         .with_state(state.clone());
     for cookies in transports {
         let path = cookies.path().to_owned();
         let endpoints = SessionEndpoints::builder(sessions.clone(), Transport::Cookie(cookies))
             .login(login)
+            .resume("/login")
             .build()
             .unwrap();
         let endpoints = EndpointService::new(endpoints);

@@ -381,6 +381,59 @@ async fn responses_to_a_browser_are_equal() {
 }
 
 #[actix_web::test]
+async fn page_loads_of_a_browser_without_scripts_are_equal() {
+    let both = Both::start(&Service::cookies()).await;
+    let load = |path: &str, jar: &str| {
+        get(path)
+            .with("sec-fetch-mode", "navigate")
+            .with("sec-fetch-dest", "document")
+            .with("cookie", jar)
+    };
+    let login = log_in().with("sec-fetch-site", "same-origin");
+    let mut jar = cookies(&both.expect(200, login).await);
+    // Six days, one page load a day, and three more days without any.
+    for _ in 0..6 {
+        both.pass(86_400);
+        let (_, lasting) = jar.split_once("; ").unwrap();
+        let refused = both.expect(303, load("/orders?page=2", lasting)).await;
+        let resume = refused.field("location").unwrap();
+        assert_eq!(resume, "/auth/resume?return_to=/orders%3Fpage%3D2");
+        assert_eq!(refused.field("www-authenticate"), None);
+        let resumed = both.expect(303, load(resume, lasting)).await;
+        assert_eq!(resumed.field("location"), Some("/orders?page=2"));
+        let set = cookies(&resumed);
+        let (access, refresh) = (
+            set.split("; ").next().unwrap(),
+            set.split("; ").nth(1).unwrap(),
+        );
+        let binding = lasting.split("; ").next().unwrap();
+        jar = format!("{access}; {binding}; {refresh}");
+        both.expect(200, load("/orders?page=2", &jar)).await;
+
+        let marked = format!("{binding}; {refresh}; __Host-access-resumed=1");
+        let blocked = both.expect(303, load("/orders", &marked)).await;
+        assert_eq!(blocked.field("location"), Some("/login?return_to=/orders"));
+    }
+    both.expect(401, get("/orders")).await;
+    both.expect(403, get("/auth/resume").with("cookie", &*jar))
+        .await;
+    both.expect(405, post("/auth/resume").with("cookie", &*jar))
+        .await;
+    let (_, lasting) = jar.split_once("; ").unwrap();
+    both.fail(Fault::Down);
+    let down = both.expect(503, load("/auth/resume", lasting)).await;
+    assert!(down.field("retry-after").is_some());
+    assert!(down.field("set-cookie").is_none());
+    both.fail(None);
+    both.pass(8 * 86_400);
+    let over = both
+        .expect(303, load("/auth/resume?return_to=/orders", lasting))
+        .await;
+    assert_eq!(over.field("location"), Some("/login?return_to=/orders"));
+    assert!(over.field("set-cookie").is_none());
+}
+
+#[actix_web::test]
 async fn responses_to_public_key_requests_are_equal() {
     let both = Both::start(&Transport::Json).await;
     let keys = heads(&both, get("/keys")).await;

@@ -68,10 +68,12 @@ impl Service {
             .refresh_key(RefreshKey::new(1, [7; 32]))
             .build()
             .unwrap();
-        let endpoints = SessionEndpoints::builder(sessions.clone(), transport.clone())
-            .login(log_in)
-            .build()
-            .unwrap();
+        let mut endpoints =
+            SessionEndpoints::builder(sessions.clone(), transport.clone()).login(log_in);
+        if matches!(transport, Transport::Cookie(_)) {
+            endpoints = endpoints.resume("/login");
+        }
+        let endpoints = endpoints.build().unwrap();
         Self {
             clock,
             store,
@@ -87,7 +89,9 @@ impl Service {
 
     fn builder(&self) -> GateBuilder {
         match &self.transport {
-            Transport::Cookie(cookies) => cookies.apply(self.sessions.gate()),
+            Transport::Cookie(cookies) => cookies
+                .apply(self.sessions.gate())
+                .login_redirect(cookies.login_redirect("/login")),
             _ => self.sessions.gate(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tollgate_core::__private::RESUMED;
 use tollgate_core::{ConfigError, ConfigErrorKind};
 
 use super::set_cookie::Cookie;
@@ -213,6 +214,7 @@ impl CookieTransportBuilder {
     pub fn build(self) -> Result<CookieTransport, ConfigError> {
         let refuse = |kind, message: &str| Err(ConfigError::new(kind, message));
         let other_name = format!("{}-2", self.refresh_name);
+        let resumed = format!("{}{RESUMED}", self.access_name);
         let names = [&self.access_name, &self.refresh_name, &self.binding_name];
         for name in names {
             if name.is_empty() || name.len() > LONGEST || !name.bytes().all(is_token_byte) {
@@ -229,11 +231,11 @@ impl CookieTransportBuilder {
                 );
             }
         }
-        if has_duplicate(&[names[0], names[1], names[2], &other_name]) {
+        if has_duplicate(&[names[0], names[1], names[2], &other_name, &resumed]) {
             return refuse(
                 ConfigErrorKind::Duplicate,
-                "`access_name`, `refresh_name`, `refresh_name` with `-2`, and `binding_name` must \
-                 differ",
+                "`access_name`, `access_name` with `-resumed`, `refresh_name`, `refresh_name` with \
+                 `-2`, and `binding_name` must differ",
             );
         }
         let mut paths = vec![&self.path];
@@ -283,6 +285,7 @@ impl CookieTransportBuilder {
             // `__Host-` requires the path `/` and no domain (RFC 6265bis section 4.1.3.2).
             access: cookie(host_prefix, &self.access_name, "/"),
             binding: cookie(host_prefix, &self.binding_name, "/"),
+            resumed: cookie(host_prefix, &resumed, "/"),
             refresh: refresh(&self.path),
             former: self
                 .former_paths

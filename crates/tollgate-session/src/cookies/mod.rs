@@ -7,7 +7,7 @@ mod set_cookie;
 
 use std::sync::Arc;
 
-use tollgate_core::{GateBuilder, HeaderEdits, RequestView, Source};
+use tollgate_core::{GateBuilder, HeaderEdits, LoginRedirect, RequestView, Source};
 
 pub use self::builder::CookieTransportBuilder;
 pub(crate) use self::presented::PresentedCookies;
@@ -80,8 +80,13 @@ struct Cookies {
     refresh: [Cookie; 2],
     /// The refresh cookies at their former paths.
     former: Vec<Cookie>,
+    /// The marker of a session that was resumed a moment ago.
+    resumed: Cookie,
     csrf_token: bool,
 }
+
+/// The longest life of the marker, in seconds: that of a redirect back to the page.
+const RESUMED_FOR: u64 = 10;
 
 impl Cookies {
     /// Returns the cookie for a refresh token.
@@ -368,6 +373,44 @@ impl CookieTransport {
         } else {
             gate
         }
+    }
+
+    /// Returns the redirect of a gate for page loads whose access cookie is missing or not valid:
+    /// first to `GET /resume` of the endpoints at the [path](CookieTransportBuilder::path), which
+    /// needs [`resume`](crate::SessionEndpointsBuilder::resume), then to this login page.
+    ///
+    /// ```
+    /// use tollgate::LoginRedirect;
+    /// use tollgate::session::CookieTransport;
+    ///
+    /// let cookies = CookieTransport::builder().path("/auth").build()?;
+    /// let redirect = LoginRedirect::new("/login").resume("/auth/resume");
+    /// assert_eq!(cookies.login_redirect("/login"), redirect);
+    /// # Ok::<(), tollgate::ConfigError>(())
+    /// ```
+    pub fn login_redirect(&self, login: impl Into<String>) -> LoginRedirect {
+        LoginRedirect::new(login).resume(format!("{}/resume", self.path()))
+    }
+
+    /// Like [`refresh`](Self::refresh), with the marker beside the access cookie.
+    pub(crate) async fn resume(
+        &self,
+        sessions: &Sessions,
+        wanted: RefreshRequest,
+        request: &impl RequestView,
+    ) -> Result<HeaderEdits, SessionError> {
+        let (tokens, mut edits) = self.refresh(sessions, wanted, request).await?;
+        let life = tokens.expires_in.min(RESUMED_FOR);
+        edits.push("set-cookie", self.0.resumed.set("1", Some(life))?);
+        Ok(edits)
+    }
+
+    pub(crate) fn is_resumed(&self, request: &impl RequestView) -> bool {
+        read::all(request, &self.0.resumed.name).next().is_some()
+    }
+
+    pub(crate) fn same_site(&self) -> SameSite {
+        self.0.access.same_site
     }
 
     /// The name of the access cookie, with its prefix.

@@ -165,6 +165,7 @@ fn build_refuses_contradictions_and_injections() {
     for twice in [
         builder().access_name("refresh"),
         builder().access_name("session"),
+        builder().binding_name("access-resumed"),
         builder().refresh_name("session"),
         builder().former_paths(["/auth"]),
         builder().former_paths(["/old", "/older", "/old"]),

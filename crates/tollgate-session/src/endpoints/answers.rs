@@ -14,6 +14,25 @@ pub(super) fn empty(status: u16) -> Answer {
     answer
 }
 
+/// Creates a redirect that the browser follows by `GET` (RFC 9110 section 15.4.4).
+pub(super) fn see_other(location: &str) -> Answer {
+    let mut answer = empty(303);
+    answer.set("location", location);
+    answer
+}
+
+pub(super) fn not_found() -> Answer {
+    Answer::problem(404, "There is nothing here")
+}
+
+/// Converts a failure to a text that a user can read. The other fields stay.
+pub(super) fn as_page(mut answer: Answer) -> Answer {
+    answer.set("content-type", "text/plain; charset=utf-8");
+    answer.body =
+        b"The login is not available at the moment. Reload the page in a moment.".to_vec();
+    answer
+}
+
 pub(super) fn of_json(body: &impl Serialize) -> Answer {
     let mut answer = empty(200);
     answer.set("content-type", "application/json");

@@ -6,10 +6,11 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_core::{ConfigError, ConfigErrorKind, Gate, GateBuilder};
+use tollgate_core::{ConfigError, ConfigErrorKind, Gate, GateBuilder, ReturnTo};
 
 use super::login::{LoginFailure, LoginRequest};
 use super::{Inner, LoginHook, SessionEndpoints, Transport};
+use crate::cookies::SameSite;
 use crate::sessions::{Login, Sessions};
 
 /// The upper bound of `content_limit`: 1 MiB.
@@ -50,6 +51,7 @@ pub struct SessionEndpointsBuilder {
     proxies: Option<usize>,
     content_limit: usize,
     content_timeout: Duration,
+    login_page: Option<String>,
 }
 
 impl SessionEndpointsBuilder {
@@ -62,6 +64,7 @@ impl SessionEndpointsBuilder {
             proxies: None,
             content_limit: 16 * 1024,
             content_timeout: Duration::from_secs(10),
+            login_page: None,
         }
     }
 
@@ -200,12 +203,49 @@ impl SessionEndpointsBuilder {
         self
     }
 
+    /// Adds `GET /resume`, which continues a session without scripts: it refreshes the session by
+    /// its cookies and redirects to the parameter `return_to`, a [path of the
+    /// service](tollgate_core::ReturnTo), by default `/`. If the session is over, it redirects to
+    /// this login page, with the same parameter. If the store does not answer, the response is 503.
+    ///
+    /// It answers only page loads of a browser, also those from other sites; everything else gets
+    /// 403. Gates send page loads there with [`CookieTransport::login_redirect`].
+    ///
+    /// [`CookieTransport::login_redirect`]: crate::CookieTransport::login_redirect
+    ///
+    /// ```
+    /// # use tollgate::SigningKey;
+    /// # use tollgate::session::{CookieTransport, Issuer, LoginFailure, MemoryStore, RefreshKey};
+    /// # use tollgate::session::{SameSite, SessionEndpoints, Sessions, Transport};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
+    /// # let sessions = Sessions::builder(issuer, MemoryStore::default())
+    /// #     .refresh_key(RefreshKey::generate(1)?).build()?;
+    /// let endpoints = |same_site| {
+    ///     let cookies = CookieTransport::builder().same_site(same_site).build()?;
+    ///     SessionEndpoints::builder(sessions.clone(), Transport::Cookie(cookies))
+    ///         .login(|_| async { Err(LoginFailure::refused()) })
+    ///         .resume("/login")
+    ///         .build()
+    /// };
+    /// assert!(endpoints(SameSite::Lax).is_ok());
+    /// assert!(endpoints(SameSite::Strict).is_err()); // a followed link brings no cookies
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn resume(mut self, login: impl Into<String>) -> Self {
+        self.login_page = Some(login.into());
+        self
+    }
+
     /// Checks the configuration and creates the endpoints.
     ///
     /// # Errors
     /// [`ConfigError`] if there is no login function, the number of proxies is zero, the content
     /// limit is zero or above 1 MiB, or the content timeout is below one second or above 5 minutes.
-    /// Also the errors of [`GateBuilder::build`].
+    /// Also if [`resume`](Self::resume) has another login page than a path of the service, has no
+    /// cookies, or has cookies with `SameSite=Strict`. Also the errors of [`GateBuilder::build`].
     ///
     /// ```
     /// # use tollgate::config::ConfigErrorKind;
@@ -238,6 +278,24 @@ impl SessionEndpointsBuilder {
                 ConfigErrorKind::OutOfRange,
                 "`content_timeout` must be between 1 second and 5 minutes",
             );
+        }
+        if let Some(page) = &self.login_page {
+            if ReturnTo::parse(&**page).is_none() || page.contains('#') {
+                return refuse(
+                    ConfigErrorKind::InvalidText,
+                    "the login page of `resume` must be a path of the service",
+                );
+            }
+            match &self.transport {
+                Transport::Cookie(cookies) if cookies.same_site() != SameSite::Strict => {}
+                _ => {
+                    return refuse(
+                        ConfigErrorKind::Contradiction,
+                        "`resume` requires cookies, and not `SameSite=Strict`, with which a \
+                         followed link brings none: remove one of the two",
+                    );
+                }
+            }
         }
         if let Some(proxies) = self.proxies {
             if proxies == 0 {
@@ -273,6 +331,7 @@ impl SessionEndpointsBuilder {
             proxies: self.proxies.unwrap_or(0),
             content_limit: self.content_limit,
             content_timeout: self.content_timeout,
+            login_page: self.login_page,
         })))
     }
 }

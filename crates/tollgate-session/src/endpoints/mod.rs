@@ -8,6 +8,7 @@ mod devices;
 mod grant;
 mod login;
 mod logout;
+mod resume;
 
 use std::fmt;
 use std::sync::Arc;
@@ -52,6 +53,7 @@ type LoginHook = Box<dyn Fn(LoginRequest) -> BoxFuture<Result<Login, LoginFailur
 /// |---|---|---|
 /// | `POST /login` | the credentials of the login function | 200 with tokens; 401 |
 /// | `POST /refresh` | the refresh token | 200 with tokens; 400 `invalid_grant`, `invalid_scope` |
+/// | `GET /resume` | the refresh token; [optional](SessionEndpointsBuilder::resume) | 303 |
 /// | `POST /logout` | the access or the refresh token | 204 |
 /// | `GET /session` | the access token | 200: the expiry, the scope, the CSRF token |
 /// | `GET /sessions` | the access token | 200: the user's devices |
@@ -115,6 +117,7 @@ struct Inner {
     proxies: usize,
     content_limit: usize,
     content_timeout: Duration,
+    login_page: Option<String>,
 }
 
 /// The endpoint of a request.
@@ -122,6 +125,7 @@ struct Inner {
 enum Route {
     Login,
     Refresh,
+    Resume,
     Logout,
     Session,
     Sessions,
@@ -135,6 +139,7 @@ impl Route {
         Some(match path {
             "/login" => Self::Login,
             "/refresh" => Self::Refresh,
+            "/resume" => Self::Resume,
             "/logout" => Self::Logout,
             "/session" => Self::Session,
             "/sessions" => Self::Sessions,
@@ -149,6 +154,7 @@ impl Route {
         match self {
             Self::Session | Self::Sessions => "GET, HEAD",
             Self::Device(_) => "DELETE",
+            Self::Resume => "GET", // not HEAD: it changes state
             _ => "POST",
         }
     }
@@ -176,8 +182,11 @@ impl SessionEndpoints {
     }
 
     async fn answer(&self, request: EndpointRequest) -> Answer {
-        let Some(route) = Route::of(&request.path) else {
-            return Answer::problem(404, "There is nothing here");
+        let known = Route::of(&request.path);
+        let Some(route) =
+            known.filter(|route| *route != Route::Resume || self.0.login_page.is_some())
+        else {
+            return answers::not_found();
         };
         if !route
             .methods()
@@ -197,6 +206,7 @@ impl SessionEndpoints {
         let (Ok(mut answer) | Err(mut answer)) = match route {
             Route::Login => self.log_in(request).await,
             Route::Refresh => self.refresh(&request).await,
+            Route::Resume => self.resume(&request).await,
             Route::Logout => self.log_out(&request).await,
             Route::Session => self.session(&request).await,
             Route::Sessions => self.devices(&request).await,
