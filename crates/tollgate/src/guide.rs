@@ -53,6 +53,7 @@ macro_rules! pages {
         #[doc = "[stores]: crate::stores"]
         #[doc = "[answers.md]: crate::guide::answers"]
         #[doc = "[cookies.md]: crate::guide::cookies"]
+        #[doc = "[cookies.md#server-rendered-pages]: crate::guide::cookies#server-rendered-pages"]
         #[doc = "[forward-auth.md]: crate::guide::forward_auth"]
         #[doc = "[identity-providers.md]: crate::guide::identity_providers"]
         #[doc = "[grpc.md]: crate::guide::grpc"]
