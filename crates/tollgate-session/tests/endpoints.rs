@@ -1554,3 +1554,21 @@ async fn resuming_is_optional_and_needs_cookies_that_links_bring() {
         );
     }
 }
+
+proptest! {
+    /// No page load fails, or leaves the service.
+    #[test]
+    fn any_page_load_is_redirected_within_the_service(
+        query in ".{0,60}|return_to=[/\\\\%25Fa:.?&=+]{0,40}",
+        cookie in "(__Host-session|__Secure-refresh|__Host-access-resumed)=.{0,90}|.{0,12}",
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let answer = runtime.block_on(async {
+            page_load(&query, &cookie).to(&resuming_world()).await
+        });
+        let (status, location) = location(&answer);
+        prop_assert_eq!(status, 303);
+        prop_assert!(location.starts_with('/') && !location.starts_with("//"), "{}", location);
+        prop_assert!(!location.contains('\\'), "{}", location);
+    }
+}

@@ -246,7 +246,8 @@ pub use tollgate_core::policy::{self, all, any, claim, not, role, scope};
 pub use tollgate_core::{
     Algorithm, Authenticated, Authentication, ClaimPath, Claims, ConfigError, ForwardAuth, Gate,
     Gated, Jwt, Key, KeyError, KeySet, LoginRedirect, Optional, Policy, Principal, Refusal,
-    Rejection, RejectionKind, ReturnTo, Scope, Scoped, SigningKey, Source, TokenCache, TrustedIssuer, Verifier,
+    Rejection, RejectionKind, ReturnTo, Scope, Scoped, SigningKey, Source, TokenCache,
+    TrustedIssuer, Verifier,
 };
 #[cfg(feature = "macros")]
 #[doc(inline)]

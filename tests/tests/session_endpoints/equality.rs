@@ -407,10 +407,10 @@ async fn page_loads_of_a_browser_without_scripts_are_equal() {
             set.split("; ").nth(1).unwrap(),
         );
         let binding = lasting.split("; ").next().unwrap();
+        let marked = format!("{binding}; {refresh}; __Host-access-resumed=1");
         jar = format!("{access}; {binding}; {refresh}");
         both.expect(200, load("/orders?page=2", &jar)).await;
 
-        let marked = format!("{binding}; {refresh}; __Host-access-resumed=1");
         let blocked = both.expect(303, load("/orders", &marked)).await;
         assert_eq!(blocked.field("location"), Some("/login?return_to=/orders"));
     }

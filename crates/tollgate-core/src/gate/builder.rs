@@ -53,6 +53,7 @@ impl GateBuilder {
             challenge: answer::opening("api"),
             origins: Origins {
                 trusted: Vec::new(),
+                trusted_if: None,
                 plain_http: false,
             },
             csrf_token: false,
@@ -179,6 +180,10 @@ impl GateBuilder {
     /// 6.2). `build` refuses any other text, such as one with a trailing slash, a path or a wildcard,
     /// and names the mistake.
     ///
+    /// Apps and extensions have an origin too: `tauri://localhost`, `capacitor://localhost` and
+    /// `chrome-extension://<id>`. Every Tauri or Capacitor app has the same one, but the cookies of
+    /// one app are not those of another.
+    ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
@@ -196,6 +201,41 @@ impl GateBuilder {
     #[must_use]
     pub fn trusted_origin(mut self, origin: impl Into<String>) -> Self {
         self.0.origins.trusted.push(origin.into());
+        self
+    }
+
+    /// Accepts a cookie on unsafe methods also from pages of the origins that a function admits,
+    /// for deployments whose names are not known in advance. The last call counts.
+    ///
+    /// The function gets only origins of `https` in the exact form of
+    /// [`trusted_origin`](Self::trusted_origin). It must compare the whole text: an origin that
+    /// ends with `example.com` can be that of `evilexample.com`, and every customer has a name
+    /// below the domain of a hosting provider. Called on the request path; must not block.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, verifier};
+    /// # use tollgate::Gate;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// /// `https://pr-<number>.preview.example.com`
+    /// fn is_preview(origin: &str) -> bool {
+    ///     let number = origin.strip_prefix("https://pr-")
+    ///         .and_then(|rest| rest.strip_suffix(".preview.example.com"));
+    ///     number.is_some_and(|number| number.parse::<u32>().is_ok())
+    /// }
+    ///
+    /// let gate = Gate::builder(verifier()).trusted_origin_if(is_preview).build()?;
+    /// let from = |origin| gate.prove_origin(&Request::new("POST").with("origin", origin));
+    /// assert!(from("https://pr-7.preview.example.com").is_ok());
+    /// assert!(from("https://pr-7.evil.example/.preview.example.com").is_err());
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn trusted_origin_if(
+        mut self,
+        is_trusted: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.0.origins.trusted_if = Some(Box::new(is_trusted));
         self
     }
 

@@ -8,15 +8,32 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use crate::gate::binding::Bound;
 use crate::gate::source::Credential;
 use crate::http::request::RequestView;
-use crate::http::{SourceKind, field};
+use crate::http::{SourceKind, field, origin};
 use crate::rejection::{Rejection, RejectionKind};
 use crate::verifier::principal::Principal;
+
+type OriginHook = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// The origins whose pages may use a cookie on unsafe methods.
 pub(super) struct Origins {
     pub(super) trusted: Vec<String>,
+    pub(super) trusted_if: Option<OriginHook>,
     /// Whether the service's own origin may begin with `http://`.
     pub(super) plain_http: bool,
+}
+
+impl Origins {
+    fn trusts(&self, origin: &[u8]) -> bool {
+        let mut trusted = self.trusted.iter();
+        trusted.any(|trusted| trusted.as_bytes() == origin)
+            || self.trusted_if.as_ref().is_some_and(|is_trusted| {
+                std::str::from_utf8(origin).is_ok_and(|origin| {
+                    origin.starts_with("https://")
+                        && origin::check(origin).is_ok()
+                        && is_trusted(origin)
+                })
+            })
+    }
 }
 
 /// A credential that another site cannot have caused a browser to send.
@@ -51,12 +68,7 @@ pub(super) fn check_origin<'r>(
 /// Checks the proof of origin of any request.
 pub(super) fn prove_origin(request: &impl RequestView, origins: &Origins) -> Result<(), Rejection> {
     let origin = single(request, "origin");
-    if let Some(origin) = origin
-        && origins
-            .trusted
-            .iter()
-            .any(|trusted| trusted.as_bytes() == origin)
-    {
+    if origin.is_some_and(|origin| origins.trusts(origin)) {
         return Ok(());
     }
     match (single(request, "sec-fetch-site"), origin) {

@@ -393,6 +393,7 @@ impl fmt::Debug for Gate {
             .field("pass_preflight", &gate.pass_preflight)
             .field("challenge", &gate.challenge)
             .field("trusted_origins", &gate.origins.trusted)
+            .field("trusted_origin_if", &gate.origins.trusted_if.is_some())
             .field("plain_http", &gate.origins.plain_http)
             .field("grpc_answers", &gate.grpc_answers)
             .field("forward_auth", &gate.forward_auth)

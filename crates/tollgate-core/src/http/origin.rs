@@ -26,10 +26,18 @@ fn mistake(origin: &str) -> Option<&'static str> {
     let default_port = match scheme {
         "https" => "443",
         "http" => "80",
+        "tauri" | "capacitor" => {
+            return (rest != "localhost").then_some("has more or else than `localhost`");
+        }
+        "chrome-extension" => {
+            let letters = rest.bytes().all(|byte| matches!(byte, b'a'..=b'p'));
+            return (rest.len() != 32 || !letters)
+                .then_some("has an ID other than 32 letters from `a` to `p`");
+        }
         _ if scheme.bytes().any(|byte| byte.is_ascii_uppercase()) => {
             return Some("has a scheme in upper case");
         }
-        _ => return Some("has a scheme other than `https` and `http`"),
+        _ => return Some("has a scheme that is not supported"),
     };
     let (authority, rest) = rest.split_at(end_of_authority(rest));
     match (rest, rest.bytes().next()) {

@@ -15,6 +15,28 @@ fn cookies() -> Gate {
     })
 }
 
+const EXTENSION: &str = "chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb";
+
+fn apps() -> Gate {
+    gate(usual(), |gate| {
+        ["tauri://localhost", "capacitor://localhost", EXTENSION]
+            .into_iter()
+            .fold(gate.source(Source::cookie("access")), |gate, origin| {
+                gate.trusted_origin(origin)
+            })
+    })
+}
+
+/// Admits every origin between these two texts, however wrong that is.
+fn previews() -> Gate {
+    gate(usual(), |gate| {
+        gate.source(Source::cookie("access"))
+            .trusted_origin_if(|origin| {
+                origin.starts_with("https://pr-") && origin.ends_with(".example.com")
+            })
+    })
+}
+
 fn from_cookie() -> Seen {
     seen().but("source", "cookie")
 }
@@ -159,6 +181,53 @@ pub(super) fn cases() -> Vec<Case> {
                 origin("https://app.example.com:8443"),
                 origin("https://app.example.com.evil.example"),
                 origin("https://x.app.example.com"),
+            ],
+            cross_site(),
+        ),
+        case(
+            "apps and extensions that are trusted",
+            apps(),
+            [
+                site("cross-site").with("Origin", "tauri://localhost"),
+                site("cross-site").with("Origin", "capacitor://localhost"),
+                site("none").with("Origin", EXTENSION),
+            ],
+            from_cookie(),
+        ),
+        case(
+            "apps and extensions that are not trusted",
+            cookies(),
+            [
+                origin("tauri://localhost"),
+                origin("capacitor://localhost"),
+                origin(EXTENSION),
+            ],
+            cross_site(),
+        ),
+        case(
+            "an origin that a function admits",
+            previews(),
+            [
+                origin("https://pr-7.example.com"),
+                site("same-site").with("Origin", "https://pr-x.example.com"),
+            ],
+            from_cookie(),
+        ),
+        case(
+            "a function gets only origins of `https` as browsers send them",
+            previews(),
+            [
+                origin("http://pr-7.example.com"),
+                origin("https://pr-7.evil.example/.example.com"),
+                origin("https://pr-7@evil.example?.example.com"),
+                origin("https://pr-7.evil.example\\.example.com"),
+                origin("https://PR-7.example.com"),
+                origin("https://x.example.com"),
+                origin("null"),
+                origin(""),
+                posted(),
+                site("cross-site"),
+                origin("https://pr-7.example.com").with("Origin", "https://evil.example"),
             ],
             cross_site(),
         ),

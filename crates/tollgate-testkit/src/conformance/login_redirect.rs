@@ -185,7 +185,7 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
         case(
             "claims that do not fit",
             resuming(),
-            page_load(with(get(), good().claim("sub", 7).build())),
+            page_load(with(get(), good().claim("tenant", 7).build())),
             unfit(),
         )
         .handler(Handler::Claims),

@@ -10,6 +10,7 @@ fn allowed(source: SourceKind, request: &TestRequest) -> bool {
     };
     let origins = Origins {
         trusted: vec!["https://app.example.com".to_owned()],
+        trusted_if: None,
         plain_http: false,
     };
     check_origin(credential, request, &origins).is_ok()

@@ -18,6 +18,9 @@ fn origins_of_browsers_are_accepted() {
         "https://my_app.example",
         "http://a.example:443",
         "https://a.example:80",
+        "tauri://localhost",
+        "capacitor://localhost",
+        "chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb",
     ] {
         assert_eq!(check(origin), Ok(()));
     }
@@ -57,17 +60,13 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("localhost:3000", "has no scheme", "https://localhost:3000"),
     (
         "wss://app.example.com/ws",
-        "has a scheme other than `https` and `http`",
+        "has a scheme that is not supported",
         APP,
     ),
-    (
-        "capacitor://localhost",
-        "has a scheme other than `https` and `http`",
-        "",
-    ),
+    ("file://localhost", "has a scheme that is not supported", ""),
     (
         "://app.example.com",
-        "has a scheme other than `https` and `http`",
+        "has a scheme that is not supported",
         "",
     ),
     (
@@ -97,7 +96,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     (
         " https://app.example.com",
-        "has a scheme other than `https` and `http`",
+        "has a scheme that is not supported",
         APP,
     ),
     ("https://a.example,https://b.example", "has a path", ""),
@@ -141,6 +140,28 @@ fn a_mistake_is_named_and_corrected() {
         };
         let expected = format!("{origin:?} {mistake}{correct}");
         assert_eq!(check(origin), Err(expected));
+    }
+}
+
+#[test]
+fn apps_and_extensions_have_one_spelling() {
+    for origin in [
+        "tauri://localhost/",
+        "tauri://",
+        "tauri://tauri.localhost",
+        "capacitor://localhost:80",
+        "capacitor://evil.example",
+        "Capacitor://localhost",
+        "chrome-extension://",
+        "chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcle",
+        "chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb/",
+        "chrome-extension://AAPBDBDOMJKKJKAONFHKKIKFGJLLCLEB",
+        "chrome-extension://qapbdbdomjkkjkaonfhkkikfgjllcleb",
+        "chrome-extension://*",
+        "moz-extension://0a1b",
+        "file://",
+    ] {
+        assert!(check(origin).is_err(), "{origin}");
     }
 }
 
