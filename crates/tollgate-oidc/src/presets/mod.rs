@@ -143,20 +143,25 @@ fn or_empty(name: &str, issuer: impl FnOnce(&str) -> String) -> String {
 /// One kind of token of one provider: its rules and the location of its keys.
 ///
 /// ```
-/// use tollgate::{Algorithm, Verifier};
+/// use tollgate::Verifier;
 /// use tollgate::oidc::presets;
-/// use tollgate_testkit::{FakeClock, Mint, keys};
+/// # use tollgate::Algorithm;
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::ES256), &clock);
+/// # let key = keys::verifying(Algorithm::ES256);
 /// let preset = presets::id_token("https://id.example.com", "web");
 /// // A test has the key. A service uses `preset.trust(keys)` with the keys of
 /// // `preset.discover()`.
-/// let trusted = preset.rules().key(keys::verifying(Algorithm::ES256));
-/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
-/// assert!(verifier.verify(mint.token().claim("aud", "web").build()).is_ok());
-/// assert!(verifier.verify(mint.token().claim("aud", "another").build()).is_err());
+/// let trusted = preset.rules().key(key);
+/// let verifier = Verifier::builder().trust(trusted)
+/// #     .clock(clock)
+///     .build()?;
+/// # let token = |audience| mint.token().claim("aud", audience).build();
+/// assert!(verifier.verify(token("web")).is_ok());
+/// assert!(verifier.verify(token("another")).is_err());
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]

@@ -42,7 +42,7 @@ type Call = (Arc<OnceCell<Continuation>>, usize);
 /// A permission to go on, for the session in one revision.
 pub(super) struct Permission {
     revision: u64,
-    /// What the hook was asked about.
+    /// The reason of the call.
     pub(super) reason: ContinuationReason,
     update: SessionUpdate,
 }
