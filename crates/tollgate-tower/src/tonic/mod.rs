@@ -131,7 +131,7 @@ pub const fn require(policy: Policy) -> RequireLayer<GrpcBody> {
     RequireLayer::new(policy)
 }
 
-/// The [`BodyMode`](crate::BodyMode) of this module: every response has the body type of tonic.
+/// The [`BodyMode`] of this module: every response has the body type of tonic.
 ///
 /// ```
 /// use tollgate::tonic::GrpcBody;
