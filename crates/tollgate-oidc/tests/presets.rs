@@ -6,6 +6,8 @@
 mod products;
 #[path = "presets/public.rs"]
 mod public;
+#[path = "presets/supabase.rs"]
+mod supabase;
 #[path = "presets/workloads.rs"]
 mod workloads;
 

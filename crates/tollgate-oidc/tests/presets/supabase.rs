@@ -1,8 +1,6 @@
 //! The preset for Supabase with tokens in the form of Supabase Auth, before, during and after the
 //! migration from the legacy secret.
 
-#![allow(clippy::unwrap_used)]
-
 use RejectionKind as Kind;
 use serde_json::{Value, json};
 use tollgate_core::{
@@ -12,6 +10,8 @@ use tollgate_core::{
 use tollgate_oidc::FetchResponse;
 use tollgate_oidc::presets;
 use tollgate_testkit::{FakeClock, FakeProvider, keys};
+
+use super::but;
 
 const NOW: u64 = FakeClock::START;
 const PROJECT: &str = "abcdefghijklmnopqrst";
@@ -55,18 +55,6 @@ fn api_key(role: &str) -> Value {
     json!({
         "iss": "supabase", "ref": PROJECT, "role": role, "iat": NOW - 60, "exp": NOW + 315_360_000,
     })
-}
-
-fn but(claims: &Value, changes: &Value) -> Value {
-    let mut claims = claims.as_object().unwrap().clone();
-    for (name, value) in changes.as_object().unwrap() {
-        if value.is_null() {
-            claims.remove(name);
-        } else {
-            claims.insert(name.clone(), value.clone());
-        }
-    }
-    claims.into()
 }
 
 fn build(issuer: TrustedIssuer) -> Verifier {
