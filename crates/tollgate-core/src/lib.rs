@@ -105,5 +105,6 @@ pub mod __private {
     pub use crate::gate::source::RESUMED;
     pub use crate::gate::{Authentication, FromAuthentication, Refusal, refusing};
     pub use crate::http::navigation::is_navigation;
+    pub use crate::http::return_to::is_own_page;
     pub use serde::de::DeserializeOwned;
 }

@@ -4,6 +4,7 @@ use crate::config::{ConfigError, ConfigErrorKind};
 use crate::gate::source::Source;
 use crate::http::navigation::is_navigation;
 use crate::http::request::RequestView;
+use crate::http::return_to::is_own_page;
 use crate::http::{ReturnTo, SourceKind};
 use crate::rejection::{Rejection, RejectionKind};
 
@@ -99,7 +100,7 @@ impl LoginRedirect {
             .into_iter()
             .flatten()
         {
-            if ReturnTo::parse(&**page).is_none() || page.contains('#') {
+            if !is_own_page(page) {
                 return Err(ConfigError::new(
                     ConfigErrorKind::InvalidText,
                     format!("`login_redirect` has {page:?}, which is not a path of the service"),

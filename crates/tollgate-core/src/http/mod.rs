@@ -7,7 +7,7 @@ mod header_edits;
 pub(crate) mod navigation;
 pub(crate) mod origin;
 pub(crate) mod request;
-mod return_to;
+pub(crate) mod return_to;
 mod source_kind;
 
 pub use header_edits::HeaderEdits;

@@ -113,6 +113,12 @@ const fn is_plain(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b'\\'
 }
 
+/// Returns `true` for a page to which [`ReturnTo::appended_to`] can add: a path of the service
+/// without a fragment.
+pub fn is_own_page(page: &str) -> bool {
+    ReturnTo::parse(page).is_some() && !page.contains('#')
+}
+
 /// Appends a byte as it is, or percent-encoded (RFC 3986 section 2.1).
 fn push(text: &mut String, byte: u8, kept: bool) {
     if kept {

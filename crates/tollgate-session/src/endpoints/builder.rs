@@ -6,7 +6,8 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_core::{ConfigError, ConfigErrorKind, Gate, GateBuilder, ReturnTo};
+use tollgate_core::__private::is_own_page;
+use tollgate_core::{ConfigError, ConfigErrorKind, Gate, GateBuilder};
 
 use super::login::{LoginFailure, LoginRequest};
 use super::{Inner, LoginHook, SessionEndpoints, Transport};
@@ -280,7 +281,7 @@ impl SessionEndpointsBuilder {
             );
         }
         if let Some(page) = &self.login_page {
-            if ReturnTo::parse(&**page).is_none() || page.contains('#') {
+            if !is_own_page(page) {
                 return refuse(
                     ConfigErrorKind::InvalidText,
                     "the login page of `resume` must be a path of the service",
