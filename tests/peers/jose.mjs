@@ -29,7 +29,8 @@ async function algorithms() {
 
 async function sign({ alg, key, header, claims }) {
   const signer = new jose.SignJWT(claims).setProtectedHeader({ alg, typ: "JWT", ...header });
-  return { token: await signer.sign(await jose.importJWK(key, alg)) };
+  const load = typeof key === "string" ? jose.importPKCS8 : jose.importJWK;
+  return { token: await signer.sign(await load(key, alg)) };
 }
 
 async function verify({ alg, key, token, audience, issuer }) {

@@ -43,7 +43,8 @@ function imported(key, make) {
 
 function sign({ alg, key, header, claims }) {
   const options = { algorithm: alg, header };
-  return { token: jsonwebtoken.sign(claims, imported(key, crypto.createPrivateKey), options) };
+  const secret = typeof key === "string" ? crypto.createPrivateKey(key) : imported(key, crypto.createPrivateKey);
+  return { token: jsonwebtoken.sign(claims, secret, options) };
 }
 
 function verify({ alg, key, token, audience, issuer }) {

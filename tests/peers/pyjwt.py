@@ -39,7 +39,8 @@ def answer(request):
         case "generate":
             return generate(request["alg"])
         case "sign":
-            key = jwt.PyJWK(request["key"], request["alg"])
+            key = request["key"]
+            key = key if isinstance(key, str) else jwt.PyJWK(key, request["alg"])
             claims, alg, header = request["claims"], request["alg"], request["header"]
             return {"token": jwt.encode(claims, key, alg, headers=header)}
         case "verify":

@@ -130,7 +130,8 @@ impl Peer {
         }
     }
 
-    /// Signs a token with a private JWK. The members of `header` are added to `alg` and `typ`.
+    /// Signs a token with a private key: a JWK, or a text in PEM. The members of `header` are added
+    /// to `alg` and `typ`.
     ///
     /// # Panics
     /// If the peer cannot sign it.

@@ -147,6 +147,12 @@ fn peer_verifies(peer: &mut Peer, algorithm: &str) {
         let public = made
             .public_jwk()
             .unwrap_or_else(|| panic!("{context}: no public key"));
+        let pem = made
+            .to_pkcs8_pem()
+            .unwrap_or_else(|problem| panic!("{context}: {problem}"));
+        let token = peer.sign(algorithm, &json!(*pem), &json!({}), &claims());
+        let verified = verifier(made.verifying_key()).verify(&token);
+        assert!(verified.is_ok(), "{context}, from PEM: {verified:?}");
         keys.push((made, public));
     }
     for (key, public) in keys {

@@ -71,8 +71,8 @@ pub use gate::{
 };
 pub use key::source::{KeySource, MissingKey, Unavailable};
 pub use key::{
-    Key, KeyEpoch, KeyError, KeyErrorKind, KeySet, SignError, SignErrorKind, SigningKey,
-    SkippedKey, ToleratedMember,
+    Key, KeyEpoch, KeyError, KeyErrorKind, KeyFileError, KeyFileErrorKind, KeySet, SignError,
+    SignErrorKind, SigningKey, SkippedKey, ToleratedMember,
 };
 pub use limits::Limits;
 pub use policy::{Evaluation, Facts, Hierarchy, InvalidScope, Policy, Scope, ScopeName, ScopeSet};
@@ -106,5 +106,6 @@ pub mod __private {
     pub use crate::gate::{Authentication, FromAuthentication, Refusal, refusing};
     pub use crate::http::navigation::is_navigation;
     pub use crate::http::return_to::is_own_page;
+    pub use crate::key::secret::{load_or_generate_secret, secret_from_base64, secret_from_hex};
     pub use serde::de::DeserializeOwned;
 }

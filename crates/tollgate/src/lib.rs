@@ -268,8 +268,8 @@ pub use tollgate_tower::tonic;
 pub mod config {
     #[doc(inline)]
     pub use tollgate_core::{
-        ConfigErrorKind, GateBuilder, IssuerRules, KeyErrorKind, Limits, SignError, SignErrorKind,
-        VerifierBuilder,
+        ConfigErrorKind, GateBuilder, IssuerRules, KeyErrorKind, KeyFileError, KeyFileErrorKind,
+        Limits, SignError, SignErrorKind, VerifierBuilder,
     };
 }
 

@@ -1,10 +1,9 @@
 //! Sessions for a mobile app or a single-page app, on axum: login, refresh and logout, with the
 //! tokens in JSON.
 //!
-//! This file shows how to use tollgate. Beside it are persistent keys, the time limits of the
-//! server, the command line, and the text printed at startup.
+//! This file shows how to use tollgate. Beside it are the time limits of the server, the
+//! command line, and the text printed at startup.
 
-mod keys;
 mod options;
 mod server;
 mod welcome;
@@ -25,11 +24,11 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tollgate::axum::{EndpointService, JwtAuth, require};
 use tollgate::session::{
-    Continuation, ContinuedSession, Issuer, Login, LoginFailure, LoginRequest, SessionEndpoints,
-    SessionUpdate, Sessions, Transport,
+    Continuation, ContinuedSession, Issuer, Login, LoginFailure, LoginRequest, RefreshKey,
+    SessionEndpoints, SessionUpdate, Sessions, Transport,
 };
 use tollgate::stores::redb::RedbStore;
-use tollgate::{Principal, role, scope, scopes};
+use tollgate::{Algorithm, Principal, SigningKey, role, scope, scopes};
 
 use crate::options::{Options, Request};
 
@@ -64,10 +63,16 @@ fn sessions(options: &Options, users: Users) -> Result<Sessions, Box<dyn Error>>
     let store = RedbStore::open(options.data.join("sessions.redb"))?;
     let issuer = Issuer::builder("https://id.example.com")
         .audience("orders-api")
-        .signing_key(keys::signing(&options.data)?)
+        .signing_key(SigningKey::load_or_generate(
+            Algorithm::ES256,
+            options.data.join("signing-key.pem"),
+        )?)
         .build()?;
     let sessions = Sessions::builder(issuer, store)
-        .refresh_key(keys::refresh(&options.data)?)
+        .refresh_key(RefreshKey::load_or_generate(
+            1,
+            options.data.join("refresh.key"),
+        )?)
         .grace(options.grace)
         .on_continue(move |session: ContinuedSession| {
             let roles = users.roles(session.subject());

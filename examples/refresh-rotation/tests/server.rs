@@ -308,7 +308,7 @@ fn other_services_verify_access_tokens_with_the_published_keys() {
     );
     assert_eq!(unchanged.status, 304);
 
-    for file in ["signing-key.der", "refresh.key"] {
+    for file in ["signing-key.pem", "refresh.key"] {
         let file = folder.join("refresh-rotation-data").join(file);
         let mode = fs::metadata(file).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "only the owner can read it");

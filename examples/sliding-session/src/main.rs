@@ -1,10 +1,9 @@
 //! A web page whose users stay logged in while they are active, on axum: tokens in cookies,
 //! sessions in a file.
 //!
-//! This file shows how to use tollgate. Beside it are the page, persistent keys, the time limits of
-//! the server, the command line, and the text printed at startup.
+//! This file shows how to use tollgate. Beside it are the page, the time limits of the server,
+//! the command line, and the text printed at startup.
 
-mod keys;
 mod options;
 mod page;
 mod server;
@@ -36,7 +35,9 @@ use crate::options::{Options, Request};
 /// Configures the issuer of access tokens, the lifetimes and the session store.
 fn sessions(options: &Options) -> Result<Sessions, Box<dyn Error>> {
     let signing_key = match &options.data {
-        Some(folder) => keys::signing(folder)?,
+        Some(folder) => {
+            SigningKey::load_or_generate(Algorithm::ES256, folder.join("signing-key.pem"))?
+        }
         None => SigningKey::generate(Algorithm::ES256)?.with_kid("1"),
     };
     let issuer = Issuer::builder("https://id.example.com")
@@ -46,7 +47,7 @@ fn sessions(options: &Options) -> Result<Sessions, Box<dyn Error>> {
         .build()?;
     let sessions = match &options.data {
         Some(folder) => Sessions::builder(issuer, RedbStore::open(folder.join("sessions.redb"))?)
-            .refresh_key(keys::refresh(folder)?),
+            .refresh_key(RefreshKey::load_or_generate(1, folder.join("refresh.key"))?),
         None => {
             Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?)
         }

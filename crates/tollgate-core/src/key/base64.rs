@@ -64,6 +64,21 @@ pub(super) fn encode_url(bytes: impl AsRef<[u8]>) -> String {
     base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes)
 }
 
+/// Encodes a secret in the standard alphabet, in lines of `width` letters.
+pub(super) fn encode_lines(secret: &[u8], width: usize) -> Zeroizing<String> {
+    let solid = Zeroizing::new(base64_simd::STANDARD.encode_to_string(secret));
+    // The text never grows, so that no copy of the secret remains in memory.
+    let mut lines = Zeroizing::new(String::with_capacity(solid.len() + solid.len() / width + 1));
+    for (at, letter) in solid.char_indices() {
+        if at > 0 && at % width == 0 {
+            lines.push('\n');
+        }
+        lines.push(letter);
+    }
+    lines.push('\n');
+    lines
+}
+
 /// Appends base64url without padding to a text.
 pub(super) fn append_url(bytes: &[u8], text: &mut String) {
     base64_simd::URL_SAFE_NO_PAD.encode_append(bytes, text);

@@ -18,6 +18,7 @@ mod der;
 mod edwards;
 mod epoch;
 mod error;
+mod file;
 #[cfg(feature = "jsonwebtoken")]
 mod jsonwebtoken;
 mod jwk;
@@ -26,12 +27,13 @@ pub(crate) mod keyring;
 mod pem;
 mod prepared;
 mod public;
-mod secret;
+pub(crate) mod secret;
 mod signing;
 pub(crate) mod source;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a panic fails the test")]
 mod tests;
+mod thumbprint;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a panic fails the test")]
 mod vectors;
@@ -41,6 +43,7 @@ use std::sync::Arc;
 
 pub use self::epoch::KeyEpoch;
 pub use self::error::{KeyError, KeyErrorKind, SignError, SignErrorKind};
+pub use self::file::{KeyFileError, KeyFileErrorKind};
 use self::jwk::{Jwk, Purpose};
 pub use self::jwks::{KeySet, SkippedKey, ToleratedMember};
 use self::prepared::{Material, Prepared};
@@ -325,6 +328,27 @@ impl Key {
     /// ```
     pub fn algorithms(&self) -> &[Algorithm] {
         self.prepared.algorithms()
+    }
+
+    /// Returns the SHA-256 thumbprint of a public key (RFC 7638), in base64url: 43 characters.
+    /// `None` for a shared secret: its hash must not be published (section 7).
+    ///
+    /// ```
+    /// use tollgate::{Key, SigningKey};
+    ///
+    /// let key = Key::from_jwk(
+    ///     r#"{"kty": "OKP", "crv": "Ed25519",
+    ///         "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+    /// )?;
+    /// let thumbprint = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"; // RFC 8037 appendix A.3
+    /// assert_eq!(key.thumbprint().as_deref(), Some(thumbprint));
+    /// # Ok::<(), tollgate::KeyError>(())
+    /// ```
+    pub fn thumbprint(&self) -> Option<String> {
+        match self.prepared.material() {
+            Material::Public(public) => thumbprint::of(public),
+            Material::Secret(_) => None,
+        }
     }
 
     /// The kind of key.

@@ -79,6 +79,23 @@ pub(super) fn private_key(pem: &[u8]) -> Result<(Document, Bytes), KeyError> {
     }
 }
 
+/// Returns one block, as section 3 of RFC 7468 writes it.
+pub(super) fn encode(label: &str, der: &[u8]) -> Zeroizing<String> {
+    let lines = base64::encode_lines(der, 64);
+    Zeroizing::new(
+        [
+            "-----BEGIN ",
+            label,
+            "-----\n",
+            &lines,
+            "-----END ",
+            label,
+            "-----\n",
+        ]
+        .concat(),
+    )
+}
+
 const NO_BLOCK: KeyError =
     KeyError::malformed("the text has no PEM block: pass the contents of the file, not its name");
 const SEVERAL: KeyError = KeyError::malformed("the PEM has several keys");

@@ -1,8 +1,13 @@
 //! Checks of HMAC secrets: the length, and that a secret is not a key of another type.
 
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
 use super::base64;
 use super::der::Document;
 use super::error::{KeyError, KeyErrorKind};
+use super::file::{KeyFileError, load_or_create};
 use super::pem;
 use super::public::{Curve, PublicKey};
 use crate::algorithm::{Algorithm, Family};
@@ -95,8 +100,8 @@ pub(super) fn check_not_a_key(secret: &[u8]) -> Result<(), KeyError> {
     if text.starts_with('{') && (text.contains("\"kty\"") || text.contains("\"keys\"")) {
         return Err(PUBLIC);
     }
-    let solid: zeroize::Zeroizing<String> =
-        zeroize::Zeroizing::new(text.chars().filter(|c| !c.is_ascii_whitespace()).collect());
+    let solid: Zeroizing<String> =
+        Zeroizing::new(text.chars().filter(|c| !c.is_ascii_whitespace()).collect());
     if let Some(decoded) = base64::decode_either(&solid) {
         refuse_pem(&decoded)?;
         refuse_der(&decoded)?;
@@ -105,6 +110,53 @@ pub(super) fn check_not_a_key(secret: &[u8]) -> Result<(), KeyError> {
         refuse_der(&der)?;
     }
     Ok(())
+}
+
+/// Decodes a secret of `N` bytes in base64, either alphabet, with padding or without.
+///
+/// # Errors
+/// `Malformed` for any other text.
+pub fn secret_from_base64<const N: usize>(text: &str) -> Result<Zeroizing<[u8; N]>, KeyError> {
+    let decoded = base64::decode_either(text.trim_ascii());
+    exactly(&decoded.ok_or(KeyError::malformed("the secret is not base64"))?)
+}
+
+/// Decodes a secret of `N` bytes in hexadecimal digits.
+///
+/// # Errors
+/// `Malformed` for any other text.
+pub fn secret_from_hex<const N: usize>(text: &str) -> Result<Zeroizing<[u8; N]>, KeyError> {
+    let decoded = decode_hex(text.trim_ascii());
+    exactly(&decoded.ok_or(KeyError::malformed("the secret is not hexadecimal"))?)
+}
+
+/// Loads a secret of `N` bytes from a file in base64, or generates it and creates the file.
+///
+/// # Errors
+/// [`KeyFileError`] if the file cannot be read or created, or has another content.
+pub fn load_or_generate_secret<const N: usize>(
+    path: &Path,
+) -> Result<Zeroizing<[u8; N]>, KeyFileError> {
+    let generate = || {
+        let mut secret = Zeroizing::new([0; N]);
+        aws_lc_rs::rand::fill(&mut *secret)
+            .map_err(|_| KeyError::new(KeyErrorKind::Backend, "no randomness"))?;
+        Ok(base64::encode_lines(&*secret, usize::MAX))
+    };
+    let read = |text: &[u8]| {
+        let text = std::str::from_utf8(text);
+        secret_from_base64(text.map_err(|_| KeyError::malformed("the secret is not base64"))?)
+    };
+    load_or_create(path, generate, read)
+}
+
+fn exactly<const N: usize>(secret: &[u8]) -> Result<Zeroizing<[u8; N]>, KeyError> {
+    let mut exact = Zeroizing::new([0; N]);
+    if secret.len() != N {
+        return Err(KeyError::malformed("the secret has another length"));
+    }
+    exact.copy_from_slice(secret);
+    Ok(exact)
 }
 
 /// Returns `true` for an uncompressed point of one of the curves.
@@ -130,11 +182,10 @@ fn decode_hex(text: &str) -> Option<base64::Bytes> {
             .to_digit(16)
             .and_then(|digit| u8::try_from(digit).ok())
     };
-    let bytes: Option<Vec<u8>> = digits
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?))
-        .collect();
-    bytes.map(zeroize::Zeroizing::new)
+    // The buffer never grows, so that no copy of a secret remains in memory.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len() / 2));
+    for [high, low] in digits.as_chunks::<2>().0 {
+        bytes.push(digit(*high)? << 4 | digit(*low)?);
+    }
+    Some(bytes)
 }

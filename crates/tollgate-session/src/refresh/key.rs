@@ -1,8 +1,11 @@
 //! The keys that refresh tokens are derived from.
 
 use std::fmt;
+use std::path::Path;
 
 use aws_lc_rs::hmac;
+use tollgate_core::__private::{load_or_generate_secret, secret_from_base64, secret_from_hex};
+use tollgate_core::{KeyError, KeyFileError};
 use zeroize::Zeroizing;
 
 use crate::id::SessionId;
@@ -50,6 +53,7 @@ impl RefreshKey {
 
     /// Generates a random key. It is lost when the process ends, so it suits a single instance and
     /// tests.
+    /// [`load_or_generate`](Self::load_or_generate) keeps it in a file.
     ///
     /// # Errors
     /// [`NoRandomness`] if the system has none.
@@ -62,6 +66,64 @@ impl RefreshKey {
         let mut secret = Zeroizing::new([0; 32]);
         SystemRandom.fill(&mut *secret)?;
         Ok(Self::new(id, *secret))
+    }
+
+    /// Reads a key of 32 bytes in base64, either alphabet, with padding or without. White space
+    /// around it is ignored.
+    ///
+    /// # Errors
+    /// [`KeyError`] of the kind `Malformed` if the text is not base64 of 32 bytes.
+    ///
+    /// ```
+    /// use tollgate::session::RefreshKey;
+    ///
+    /// let key = RefreshKey::from_base64(1, "3q2+796tvu/erb7v3q2+796tvu/erb7v3q2+796tvu8=")?;
+    /// assert_eq!(key.id(), 1);
+    /// assert!(RefreshKey::from_base64(1, "3q2+7w==").is_err());
+    /// # Ok::<(), tollgate::KeyError>(())
+    /// ```
+    pub fn from_base64(id: u32, text: &str) -> Result<Self, KeyError> {
+        secret_from_base64(text).map(|secret| Self::new(id, *secret))
+    }
+
+    /// Reads a key of 32 bytes in 64 hexadecimal digits, as `openssl rand -hex 32` writes it. White
+    /// space around it is ignored.
+    ///
+    /// # Errors
+    /// [`KeyError`] of the kind `Malformed` if the text is not 64 hexadecimal digits.
+    ///
+    /// ```
+    /// use tollgate::session::RefreshKey;
+    ///
+    /// assert_eq!(RefreshKey::from_hex(1, &"5e".repeat(32))?.id(), 1);
+    /// assert!(RefreshKey::from_hex(1, "5e").is_err());
+    /// # Ok::<(), tollgate::KeyError>(())
+    /// ```
+    pub fn from_hex(id: u32, text: &str) -> Result<Self, KeyError> {
+        secret_from_hex(text).map(|secret| Self::new(id, *secret))
+    }
+
+    /// Loads the key from a file in base64. If there is no file, generates a key and creates the
+    /// file. The file is handled as by [`SigningKey::load_or_generate`]. Several instances need the
+    /// same file: an instance with another key refuses the refresh tokens of the others.
+    ///
+    /// # Errors
+    /// [`KeyFileError`] if the file cannot be read or created, or has no key of 32 bytes.
+    ///
+    /// [`SigningKey::load_or_generate`]: tollgate_core::SigningKey::load_or_generate
+    ///
+    /// ```
+    /// use tollgate::session::RefreshKey;
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("tollgate-rk-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&directory)?;
+    /// let key = RefreshKey::load_or_generate(1, directory.join("refresh.key"))?;
+    /// assert_eq!(key.id(), 1);
+    /// # std::fs::remove_dir_all(&directory)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn load_or_generate(id: u32, path: impl AsRef<Path>) -> Result<Self, KeyFileError> {
+        load_or_generate_secret(path.as_ref()).map(|secret| Self::new(id, *secret))
     }
 
     /// The number that identifies the key in tokens.

@@ -1,6 +1,7 @@
 //! Signing keys.
 
 mod encode;
+mod persist;
 mod signer;
 
 use std::fmt;
@@ -188,7 +189,8 @@ impl SigningKey {
     }
 
     /// Generates a key without a key ID: a secret as long as the hash, RSA with 2048 bits, or a key
-    /// on the algorithm's curve.
+    /// on the algorithm's curve. To keep it after the process, use
+    /// [`load_or_generate`](Self::load_or_generate).
     ///
     /// # Errors
     /// [`Backend`](super::KeyErrorKind::Backend) if the system has no randomness.
