@@ -28,3 +28,7 @@ mod permissions;
 mod proxy;
 #[path = "stores_redis/replicas.rs"]
 mod replicas;
+#[path = "stores_redis/sentinel.rs"]
+mod sentinel;
+#[path = "stores_redis/tls.rs"]
+mod tls;

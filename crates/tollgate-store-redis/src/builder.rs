@@ -1,21 +1,24 @@
 //! The configuration of a store.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _};
 use tollgate_core::{ConfigError, ConfigErrorKind};
 
+use crate::access::{Access, Encryption};
 use crate::keys::Keys;
 use crate::operation::Wait;
 use crate::requirements::Requirements;
-use crate::servers::Servers;
+use crate::servers::{Deployment, Servers, Topology};
 use crate::store::{RedisStore, random};
+#[cfg(feature = "tls")]
+use crate::tls::{Certificates, Tls};
+use crate::url::Url;
 
 impl RedisStore {
-    /// Creates a builder for one server. The URL is `redis://user:password@host:port/database` or
-    /// `unix:///path`.
+    /// Creates a builder for one server. The URL is `redis://user:password@host:port/database`,
+    /// `rediss://` for TLS, or `unix:///path`.
     ///
     /// ```
     /// use tollgate::stores::redis::RedisStore;
@@ -24,7 +27,7 @@ impl RedisStore {
     /// assert!(RedisStore::builder("127.0.0.1").build().is_err());
     /// ```
     pub fn builder(url: &str) -> RedisStoreBuilder {
-        RedisStoreBuilder::new([url], false)
+        RedisStoreBuilder::new([url], Kind::Single)
     }
 
     /// Creates a builder for a cluster. The URLs of some nodes suffice; the other nodes are
@@ -40,7 +43,29 @@ impl RedisStore {
     /// assert!(store.is_err(), "a cluster has one database");
     /// ```
     pub fn cluster(urls: impl IntoIterator<Item = impl AsRef<str>>) -> RedisStoreBuilder {
-        RedisStoreBuilder::new(urls, true)
+        RedisStoreBuilder::new(urls, Kind::Cluster)
+    }
+
+    /// Creates a builder for the master that Sentinels watch. It has the URLs of some Sentinels,
+    /// and that of the servers: its host is the name of the master, and its user, password, database
+    /// and scheme are those of the servers.
+    ///
+    /// The store asks the Sentinels when it connects and after a failure, and uses a server only if
+    /// it is a master (`ROLE`). Certificates must be those of the addresses that the Sentinels name.
+    ///
+    /// ```
+    /// use tollgate::stores::redis::RedisStore;
+    ///
+    /// let sentinels = ["redis://127.0.0.1:26379", "redis://127.0.0.1:26380"];
+    /// let store = RedisStore::sentinel(sentinels, "redis://tollgate:s3cret@orders/2").build();
+    /// assert!(store.is_ok());
+    /// assert!(RedisStore::sentinel([""; 0], "redis://orders").build().is_err());
+    /// ```
+    pub fn sentinel(
+        sentinels: impl IntoIterator<Item = impl AsRef<str>>,
+        master: &str,
+    ) -> RedisStoreBuilder {
+        RedisStoreBuilder::new(sentinels, Kind::Sentinel(Url::parse(master)))
     }
 }
 
@@ -59,20 +84,28 @@ impl RedisStore {
 /// ```
 #[must_use]
 pub struct RedisStoreBuilder {
-    servers: Vec<Result<ConnectionInfo, WrongUrl>>,
-    cluster: bool,
+    urls: Vec<Result<Url, ConfigError>>,
+    kind: Kind,
     namespace: String,
     timeout: Duration,
     wait: Option<Wait>,
     plain_tcp: bool,
     eviction: bool,
+    #[cfg(feature = "tls")]
+    certificates: Certificates,
+}
+
+enum Kind {
+    Single,
+    Cluster,
+    /// With the URL of the master.
+    Sentinel(Result<Url, ConfigError>),
 }
 
 impl fmt::Debug for RedisStoreBuilder {
     /// Omits the servers: their URLs contain passwords.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStoreBuilder")
-            .field("cluster", &self.cluster)
             .field("namespace", &self.namespace)
             .field("timeout", &self.timeout)
             .field("wait", &self.wait)
@@ -81,16 +114,53 @@ impl fmt::Debug for RedisStoreBuilder {
 }
 
 impl RedisStoreBuilder {
-    fn new(urls: impl IntoIterator<Item = impl AsRef<str>>, cluster: bool) -> Self {
+    fn new(urls: impl IntoIterator<Item = impl AsRef<str>>, kind: Kind) -> Self {
         Self {
-            servers: urls.into_iter().map(|url| server(url.as_ref())).collect(),
-            cluster,
+            urls: urls
+                .into_iter()
+                .map(|url| Url::parse(url.as_ref()))
+                .collect(),
+            kind,
             namespace: "tollgate".to_owned(),
             timeout: Duration::from_millis(800),
             wait: None,
             plain_tcp: false,
             eviction: false,
+            #[cfg(feature = "tls")]
+            certificates: Certificates::default(),
         }
+    }
+
+    /// Sets the root certificates of the servers with `rediss://`, in PEM. Default: those of the
+    /// system, which are then not used. Requires the feature `redis-tls`.
+    ///
+    /// ```
+    /// # use tollgate::stores::redis::RedisStore;
+    /// let store = RedisStore::builder("rediss://redis.internal").tls_roots("no certificate");
+    /// assert!(store.build().is_err());
+    /// ```
+    #[cfg(feature = "tls")]
+    pub fn tls_roots(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.certificates.roots = Some(pem.into());
+        self
+    }
+
+    /// Sets the certificate chain and the private key of the client, both in PEM, for servers that
+    /// require them (`tls-auth-clients yes`). Requires the feature `redis-tls`.
+    ///
+    /// ```
+    /// # use tollgate::stores::redis::RedisStore;
+    /// let store = RedisStore::builder("rediss://redis.internal");
+    /// assert!(store.tls_client_certificate("no certificate", "no key").build().is_err());
+    /// ```
+    #[cfg(feature = "tls")]
+    pub fn tls_client_certificate(
+        mut self,
+        chain: impl Into<Vec<u8>>,
+        key: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.certificates.client = Some((chain.into(), key.into()));
+        self
     }
 
     /// Sets the prefix of all keys: 1 to 64 letters, digits, `.`, `_` and `-`. Default: `tollgate`.
@@ -187,119 +257,137 @@ impl RedisStoreBuilder {
     /// [`ConfigError`] if:
     ///
     /// - there is no server, or a URL is invalid;
-    /// - a server is on another machine, without
+    /// - a server is on another machine, without `rediss://` and without
     ///   [`dangerous_plain_tcp`](Self::dangerous_plain_tcp);
+    /// - a URL has `rediss://`, and the feature `redis-tls` is not enabled;
+    /// - an option about encryption concerns no server, or a certificate cannot be read;
     /// - a value is out of range.
     ///
     /// ```
     /// # use tollgate::stores::redis::RedisStore;
-    /// let error = RedisStore::builder("rediss://127.0.0.1").build().unwrap_err();
-    /// assert!(error.to_string().contains("TLS"));
+    /// let error = RedisStore::builder("redis://redis.example.com").build().unwrap_err();
+    /// assert!(error.to_string().contains("dangerous_plain_tcp"));
     /// ```
     pub fn build(self) -> Result<RedisStore, ConfigError> {
-        let refused = |kind, message: &str| Err(ConfigError::new(kind, message));
         let Some(keys) = Keys::new(&self.namespace) else {
-            return refused(
+            return Err(ConfigError::new(
                 ConfigErrorKind::InvalidText,
                 "`namespace` must be 1 to 64 letters, digits, `.`, `_` and `-`",
-            );
+            ));
         };
-        // The message does not quote the URL, which may contain a password.
-        let servers = match self.servers.into_iter().collect::<Result<Vec<_>, _>>() {
-            Ok(servers) => servers,
-            Err(WrongUrl::Malformed) => {
-                return refused(
-                    ConfigErrorKind::InvalidText,
-                    "a URL must have the form `redis://user:password@host:port/database`",
-                );
-            }
-            Err(WrongUrl::Encrypted) => {
-                return refused(
-                    ConfigErrorKind::Contradiction,
-                    "TLS is not supported: use a local proxy that encrypts",
-                );
-            }
-        };
-        if servers.is_empty() {
-            return refused(ConfigErrorKind::InvalidText, "at least one URL is required");
-        }
-        for server in &servers {
-            match server.addr() {
-                ConnectionAddr::Tcp(host, _) if self.plain_tcp || is_local(host) => {}
-                ConnectionAddr::Tcp(..) => {
-                    return refused(
-                        ConfigErrorKind::Contradiction,
-                        "the server is on another machine: set `dangerous_plain_tcp`",
-                    );
-                }
-                ConnectionAddr::Unix(_) if !self.cluster => {}
-                _ => {
-                    return refused(
-                        ConfigErrorKind::Contradiction,
-                        "the nodes of a cluster require TCP URLs",
-                    );
-                }
-            }
-            if self.cluster && server.redis_settings().db() != 0 {
-                return refused(
-                    ConfigErrorKind::Contradiction,
-                    "a cluster supports only database 0",
-                );
-            }
-        }
         let sensible = Duration::from_millis(10)..=Duration::from_secs(60);
         if !sensible.contains(&self.timeout) {
-            return refused(
+            return Err(ConfigError::new(
                 ConfigErrorKind::OutOfRange,
                 "`timeout` must be between 10 ms and 60 s",
-            );
+            ));
         }
         if let Some(wait) = self.wait
             && (wait.replicas == 0 || !sensible.contains(&wait.timeout))
         {
-            return refused(
+            return Err(ConfigError::new(
                 ConfigErrorKind::OutOfRange,
                 "`wait_replicas` requires at least one replica and a timeout \
                  between 10 ms and 60 s",
-            );
+            ));
         }
+        let (timeout, wait) = (self.timeout, self.wait);
+        let requirements = Requirements::new(self.eviction);
+        let servers = Servers::new(self.deployment()?, timeout, requirements);
         let instance = random()
             .map_err(|error| ConfigError::new(ConfigErrorKind::OutOfRange, error.to_string()))?;
-        Ok(RedisStore::new(
-            keys,
-            Servers::new(
-                servers,
-                self.cluster,
-                self.timeout,
-                Requirements::new(self.eviction),
-            ),
-            self.timeout,
-            self.wait,
-            instance,
-        ))
+        Ok(RedisStore::new(keys, servers, timeout, wait, instance))
     }
-}
 
-/// The reason why a URL is refused.
-#[derive(Clone, Copy)]
-enum WrongUrl {
-    Malformed,
-    Encrypted,
-}
-
-fn server(url: &str) -> Result<ConnectionInfo, WrongUrl> {
-    let scheme = url.split(':').next().unwrap_or_default();
-    if matches!(scheme, "rediss" | "valkeys") {
-        return Err(WrongUrl::Encrypted);
+    fn deployment(self) -> Result<Deployment, ConfigError> {
+        let refused =
+            |message: &str| Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
+        let urls = self.urls.iter().cloned().collect::<Result<Vec<_>, _>>()?;
+        let Some(first) = urls.first() else {
+            let message = "at least one URL is required";
+            return Err(ConfigError::new(ConfigErrorKind::InvalidText, message));
+        };
+        let named = match &self.kind {
+            Kind::Sentinel(master) => master.clone()?,
+            Kind::Single | Kind::Cluster => first.clone(),
+        };
+        let several = !matches!(self.kind, Kind::Single);
+        if several && urls.iter().chain([&named]).any(|url| url.address.port == 0) {
+            return refused("the nodes of a cluster and Sentinels require TCP URLs");
+        }
+        if several && urls.iter().any(|url| url.settings.db() != 0) {
+            return refused("a cluster and a Sentinel have only database 0");
+        }
+        if urls.iter().any(|url| url.encrypted != first.encrypted) {
+            return refused("all URLs require the same scheme");
+        }
+        let (any_plain, any_tls) = (
+            !(first.encrypted && named.encrypted),
+            first.encrypted || named.encrypted,
+        );
+        if self.plain_tcp && !any_plain {
+            return refused("`dangerous_plain_tcp` and `rediss://` exclude each other");
+        }
+        let tls = self.tls(any_tls)?;
+        let encryption = |url: &Url| match (&tls, self.plain_tcp) {
+            (Some(tls), _) if url.encrypted => tls.clone(),
+            (_, true) => Encryption::Plain,
+            (_, false) => Encryption::Local,
+        };
+        let access = |url: &Url| {
+            Arc::new(Access {
+                settings: url.settings.clone(),
+                encryption: encryption(url),
+            })
+        };
+        let seeds: Vec<_> = urls
+            .iter()
+            .map(|url| (url.address.clone(), access(url)))
+            .collect();
+        if seeds
+            .iter()
+            .any(|(address, access)| !access.admits(address))
+        {
+            return refused(
+                "the server is on another machine: use `rediss://`, or set `dangerous_plain_tcp`",
+            );
+        }
+        Ok(Deployment {
+            topology: match self.kind {
+                Kind::Single => Topology::Single,
+                Kind::Cluster => Topology::Cluster,
+                Kind::Sentinel(_) => Topology::Sentinel(named.address.host.clone()),
+            },
+            seeds,
+            named: access(&named),
+        })
     }
-    url.into_connection_info().map_err(|_| WrongUrl::Malformed)
-}
 
-fn is_local(host: &str) -> bool {
-    host == "localhost"
-        || host
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+    #[cfg(feature = "tls")]
+    fn tls(&self, needed: bool) -> Result<Option<Encryption>, ConfigError> {
+        if needed {
+            return Ok(Some(Encryption::Tls(Tls::new(&self.certificates)?)));
+        }
+        if self.certificates.roots.is_some() || self.certificates.client.is_some() {
+            return Err(ConfigError::new(
+                ConfigErrorKind::Contradiction,
+                "certificates require `rediss://`",
+            ));
+        }
+        Ok(None)
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[expect(clippy::unused_self, reason = "the same signature as with the feature")]
+    fn tls(&self, needed: bool) -> Result<Option<Encryption>, ConfigError> {
+        if needed {
+            return Err(ConfigError::new(
+                ConfigErrorKind::Contradiction,
+                "`rediss://` requires the feature `redis-tls`",
+            ));
+        }
+        Ok(None)
+    }
 }
 
 #[cfg(test)]
@@ -320,22 +408,6 @@ mod tests {
         ] {
             let error = RedisStore::builder(wrong).build().unwrap_err();
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn only_this_machine_is_local() {
-        for host in ["localhost", "127.0.0.1", "127.8.9.1", "::1"] {
-            assert!(is_local(host), "{host}");
-        }
-        for host in [
-            "",
-            "localhost.example.com",
-            "127.0.0.1.example.com",
-            "10.0.0.1",
-            "0.0.0.0",
-        ] {
-            assert!(!is_local(host), "{host}");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The classification of server failures.
 
+use std::io;
+
 use redis::{ErrorKind, RedisError, ServerError, ServerErrorKind};
 use tollgate_session::{StoreError, StoreErrorKind};
 
@@ -125,6 +127,26 @@ impl Failure {
                 ))
             }
         }
+    }
+
+    /// Classifies a failure to open a connection, with TLS or without.
+    pub(crate) fn of_opening(error: &io::Error) -> Self {
+        Self::Unreached(match error.kind() {
+            io::ErrorKind::ConnectionRefused => unavailable("connection refused"),
+            io::ErrorKind::TimedOut => timeout("connecting timed out"),
+            // The text of `rustls`: an unknown issuer, another name, an expired certificate.
+            io::ErrorKind::InvalidData => {
+                let detail = format!("the TLS handshake failed: {error}");
+                StoreError::new(StoreErrorKind::Unavailable, detail)
+            }
+            _ if error.to_string().contains("failed to lookup address") => {
+                unavailable("the host name is unknown")
+            }
+            io::ErrorKind::UnexpectedEof => {
+                unavailable("the server ended the connection, or does not expect TLS")
+            }
+            _ => unavailable("connection failed"),
+        })
     }
 
     /// Converts a failure to connect. The text of the client can contain a password, so it is not

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod access;
+mod address;
 mod builder;
 mod failure;
 mod feed;
@@ -11,10 +13,14 @@ mod operation;
 mod requirements;
 mod revocations;
 mod scripts;
+mod sentinel;
 mod servers;
 mod sessions;
 mod slots;
 mod store;
+#[cfg(feature = "tls")]
+mod tls;
+mod url;
 
 pub use builder::RedisStoreBuilder;
 pub use store::RedisStore;

@@ -5,17 +5,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::aio::{MultiplexedConnection, PubSub};
-use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, Pipeline, RedisConnectionInfo,
-    RedisError, Value,
-};
+use redis::{AsyncConnectionConfig, Pipeline, RedisConnectionInfo, Value};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tollgate_session::{StoreError, StoreErrorKind};
 
+use crate::access::{Access, Stream};
+use crate::address::Address;
 use crate::failure::{Failure, not_redis, timeout, unavailable};
 use crate::requirements::Requirements;
+use crate::sentinel;
 
 /// The time between two reads of the server's policy.
 const VETTING: Duration = Duration::from_secs(1);
@@ -27,17 +27,27 @@ const TLS_ALERT: u8 = 0x15;
 /// A connection that many callers share.
 #[derive(Debug)]
 pub(crate) struct Link {
-    /// The address, without user and password: the client crate reports every failure to log in as
-    /// a wrong password.
-    client: Client,
-    info: ConnectionInfo,
+    address: Address,
+    access: Arc<Access>,
+    kind: Kind,
     state: Mutex<State>,
     /// Held while connecting.
     connecting: tokio::sync::Mutex<()>,
     /// The number of failed attempts to connect.
     failed: AtomicU64,
     patience: Duration,
-    requirements: Arc<Requirements>,
+}
+
+/// What the server is for.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// A server or a node of a cluster, which meets the requirements.
+    Server(Arc<Requirements>),
+    /// The same, and it must be a master. A former master serves reads when it has become a
+    /// replica. Then its Sentinel ends all connections.
+    Master(Arc<Requirements>),
+    /// A Sentinel, which holds no data.
+    Sentinel,
 }
 
 #[derive(Default)]
@@ -66,21 +76,20 @@ impl Link {
     /// Creates a link without a connection. A connection that does not answer within `patience`
     /// counts as lost.
     pub(crate) fn new(
-        info: ConnectionInfo,
+        address: Address,
+        access: Arc<Access>,
+        kind: Kind,
         patience: Duration,
-        requirements: Arc<Requirements>,
-    ) -> Result<Self, RedisError> {
-        let bare = RedisConnectionInfo::default().set_skip_set_lib_name();
-        let settings = info.redis_settings().clone().set_skip_set_lib_name();
-        Ok(Self {
-            client: Client::open(info.clone().set_redis_settings(bare))?,
-            info: info.set_redis_settings(settings),
+    ) -> Self {
+        Self {
+            address,
+            access,
+            kind,
             state: Mutex::default(),
             connecting: tokio::sync::Mutex::default(),
             failed: AtomicU64::new(0),
             patience,
-            requirements,
-        })
+        }
     }
 
     /// Sends the commands, unless the server does not meet the requirements, and returns their
@@ -193,9 +202,10 @@ impl Link {
 
     /// Evaluates the answer to `INFO memory`.
     fn vet(&self, told: &[Value]) -> Result<(), Failure> {
-        let verdict = self
-            .requirements
-            .eviction(told.last().unwrap_or(&Value::Nil));
+        let (Kind::Server(requirements) | Kind::Master(requirements)) = &self.kind else {
+            return Ok(());
+        };
+        let verdict = requirements.eviction(told.last().unwrap_or(&Value::Nil));
         let refusal = verdict.clone().err();
         let before = std::mem::replace(&mut self.state().refusal, refusal);
         match (&before, &verdict) {
@@ -219,10 +229,7 @@ impl Link {
             if let Some(refusal) = self.state().refusal.clone() {
                 return Err(Failure::Final(refusal));
             }
-            let client = Client::open(self.info.clone());
-            let client = client.map_err(|error| Failure::of_connecting(&error))?;
-            let mut ear = client
-                .get_async_pubsub()
+            let mut ear = PubSub::new(&self.access.settings, self.open().await?)
                 .await
                 .map_err(|error| Failure::of_connecting(&error))?;
             ear.subscribe(channel)
@@ -281,12 +288,17 @@ impl Link {
             .set_connection_timeout(Some(self.patience))
             // The deadline is enforced by the callers.
             .set_response_timeout(None);
-        let mut connection = self
-            .client
-            .get_multiplexed_async_connection_with_config(&config)
-            .await
-            .map_err(|error| Failure::of_connecting(&error))?;
-        let settings = self.info.redis_settings();
+        // Without user and password: the client crate reports every failure to log in as a wrong
+        // password.
+        let bare = RedisConnectionInfo::default().set_skip_set_lib_name();
+        let stream = self.open().await?;
+        let (mut connection, driver) =
+            MultiplexedConnection::new_with_config(&bare, stream, config)
+                .await
+                .map_err(|error| Failure::of_connecting(&error))?;
+        // It ends when the last handle of the connection is dropped.
+        tokio::spawn(driver);
+        let settings = &self.access.settings;
         let mut commands = redis::pipe();
         if let Some(password) = settings.password() {
             commands.cmd("AUTH");
@@ -298,6 +310,7 @@ impl Link {
         if settings.db() != 0 {
             commands.cmd("SELECT").arg(settings.db());
         }
+        commands.cmd("ROLE");
         commands.cmd("INFO").arg("server");
         commands.cmd("INFO").arg("memory");
         let count = commands.len();
@@ -308,17 +321,30 @@ impl Link {
         for (number, value) in values.iter().enumerate() {
             if let Value::ServerError(error) = value {
                 let failure = Failure::of_answer(error, "");
-                // The server need not allow `INFO`, but its answer can say more.
+                // The server need not allow `INFO`, and `ROLE` only if it must be a master, but
+                // the answer can say more.
                 let denied = |error: &StoreError| {
                     error.kind() == StoreErrorKind::Denied && !error.to_string().contains("NOAUTH")
                 };
+                let needed = if matches!(self.kind, Kind::Master(_)) {
+                    2
+                } else {
+                    3
+                };
                 match &failure {
-                    Failure::Final(error) if number + 2 >= count && denied(error) => {}
+                    Failure::Final(error) if number + needed >= count && denied(error) => {}
                     _ => return Err(failure),
                 }
             }
         }
-        if let [.., server, memory] = &values[..] {
+        if let [.., role, server, memory] = &values[..] {
+            match self.kind {
+                Kind::Sentinel => return Ok(connection),
+                Kind::Master(_) if !sentinel::is_master(role) => {
+                    return Err(Failure::Later(unavailable("the server is not a master")));
+                }
+                Kind::Master(_) | Kind::Server(_) => {}
+            }
             Requirements::version(server).map_err(Failure::Final)?;
             {
                 let mut state = self.state();
@@ -331,6 +357,11 @@ impl Link {
         Ok(connection)
     }
 
+    async fn open(&self) -> Result<Box<dyn Stream>, Failure> {
+        let opened = self.access.open(&self.address).await;
+        opened.map_err(|error| Failure::of_opening(&error))
+    }
+
     /// Returns the reason why a server ends a connection before the first answer. It may be told
     /// before the commands are sent, or in another protocol, and the client crate drops it then.
     async fn reason(&self, failure: Failure, deadline: Instant) -> Failure {
@@ -339,9 +370,15 @@ impl Link {
         };
         // Nothing was executed.
         let failure = Failure::Unreached(error);
-        let ConnectionAddr::Tcp(host, port) = self.info.addr() else {
+        if self.access.is_encrypted() {
+            let detail = "the server ended the TLS connection: it may require a certificate of the \
+                          client";
+            return Failure::Unreached(unavailable(detail));
+        }
+        let Address { host, port } = &self.address;
+        if *port == 0 {
             return failure;
-        };
+        }
         let mut said = [0; 64];
         let listen = async {
             let mut stream = TcpStream::connect((&**host, *port)).await?;

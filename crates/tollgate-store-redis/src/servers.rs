@@ -9,15 +9,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use redis::{ConnectionAddr, ConnectionInfo, Value};
+use futures_util::future::join_all;
+use redis::Value;
 use tokio::time::{Instant, sleep, timeout_at};
 use tollgate_session::{StoreError, StoreErrorKind};
 
+use crate::access::Access;
+use crate::address::Address;
 use crate::failure::{Failure, corrupt, timeout, too_few_replicas, unavailable};
-use crate::link::Link;
+use crate::link::{Kind, Link};
 use crate::operation::Operation;
 use crate::requirements::Requirements;
-use crate::slots::{Address, Slots};
+use crate::sentinel;
+use crate::slots::Slots;
 
 /// The number of attempts while servers are unreachable or not ready.
 const TRIES: u32 = 3;
@@ -28,12 +32,31 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// The number of connections for writes that wait for replicas. Each executes one at a time.
 const LANES: u16 = 4;
 
-/// One server, or the nodes of a cluster.
+/// The configured servers.
+#[derive(Debug)]
+pub(crate) struct Deployment {
+    pub(crate) topology: Topology,
+    /// The server, the nodes to query for the others, or the Sentinels. There is at least one.
+    pub(crate) seeds: Vec<(Address, Arc<Access>)>,
+    /// How servers are reached that are not configured but named by others.
+    pub(crate) named: Arc<Access>,
+}
+
+/// The servers that hold data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Topology {
+    /// The only seed.
+    Single,
+    /// The nodes of a Redis Cluster.
+    Cluster,
+    /// The master of this name, which Sentinels watch.
+    Sentinel(String),
+}
+
+/// The servers, and the connections to them.
 #[derive(Debug)]
 pub(crate) struct Servers {
-    /// The configured servers: the connection settings, and the nodes to query for the others.
-    seeds: Vec<ConnectionInfo>,
-    cluster: bool,
+    deployment: Deployment,
     patience: Duration,
     requirements: Arc<Requirements>,
     links: Mutex<HashMap<(Address, Lane), Arc<Link>>>,
@@ -60,16 +83,13 @@ pub(crate) struct Answer {
 }
 
 impl Servers {
-    /// Creates the servers. There must be at least one seed.
     pub(crate) fn new(
-        seeds: Vec<ConnectionInfo>,
-        cluster: bool,
+        deployment: Deployment,
         patience: Duration,
         requirements: Requirements,
     ) -> Self {
         Self {
-            seeds,
-            cluster,
+            deployment,
             patience,
             requirements: Arc::new(requirements),
             links: Mutex::default(),
@@ -80,7 +100,8 @@ impl Servers {
     }
 
     pub(crate) fn addresses(&self) -> impl Iterator<Item = Address> {
-        self.seeds.iter().map(Address::of)
+        let seeds = self.deployment.seeds.iter();
+        seeds.map(|(address, _)| address.clone())
     }
 
     /// Executes an operation on the keys of one slot before the deadline.
@@ -131,7 +152,7 @@ impl Servers {
                 Failure::Elsewhere {
                     address: told,
                     asking,
-                } if self.cluster && redirects < REDIRECTS => {
+                } if self.is(&Topology::Cluster) && redirects < REDIRECTS => {
                     redirects += 1;
                     let asked_node = address.map(|address| address.host).unwrap_or_default();
                     let told = Address::parse(&told, &asked_node)
@@ -142,7 +163,7 @@ impl Servers {
                         self.learn(slot, told, deadline).await;
                     }
                 }
-                Failure::Elsewhere { .. } if !self.cluster => {
+                Failure::Elsewhere { .. } if !self.is(&Topology::Cluster) => {
                     return Err(unavailable(
                         "the server belongs to a cluster: use `RedisStore::cluster`",
                     ));
@@ -157,7 +178,7 @@ impl Servers {
                         return Err(failure.into_error());
                     }
                     sleep(pause).await;
-                    if self.cluster {
+                    if !self.is(&Topology::Single) {
                         // If this fails, the next attempt shows it.
                         let _ = self.ask_for_slots(address.as_ref(), deadline).await;
                     }
@@ -187,9 +208,11 @@ impl Servers {
             candidates.push(holder);
         }
         // A message that is published at one node of a cluster reaches all of them.
-        for address in self.known() {
-            if !candidates.contains(&address) {
-                candidates.push(address);
+        if self.is(&Topology::Cluster) {
+            for address in self.known() {
+                if !candidates.contains(&address) {
+                    candidates.push(address);
+                }
             }
         }
         let mut last = unavailable("no known server");
@@ -213,8 +236,8 @@ impl Servers {
         slot: u16,
         deadline: Instant,
     ) -> Result<Address, (Failure, Option<Address>)> {
-        if !self.cluster {
-            return Ok(Address::of(&self.seeds[0]));
+        if self.is(&Topology::Single) {
+            return Ok(self.deployment.seeds[0].0.clone());
         }
         if let Some(holder) = self.slots().holder(slot) {
             return Ok(holder);
@@ -222,7 +245,7 @@ impl Servers {
         self.ask_for_slots(None, deadline)
             .await
             .map_err(|failure| (failure, None))?;
-        let nobody = || Failure::Later(unavailable("no node has the slot"));
+        let nobody = || Failure::Later(unavailable("no server has the slot"));
         self.slots().holder(slot).ok_or_else(|| (nobody(), None))
     }
 
@@ -236,8 +259,7 @@ impl Servers {
         }
     }
 
-    /// Queries one node after the other for the slots, `last` at the end because it probably does
-    /// not answer.
+    /// Queries for the slots anew. The server `last` probably does not answer.
     async fn ask_for_slots(
         &self,
         last: Option<&Address>,
@@ -252,6 +274,21 @@ impl Servers {
         if !Arc::ptr_eq(&before, &self.slots()) {
             return Ok(());
         }
+        let slots = match &self.deployment.topology {
+            Topology::Sentinel(name) => Slots::all_at(self.master(name, deadline).await?),
+            _ => self.slots_of_nodes(last, deadline).await?,
+        };
+        self.keep_links_to(&slots);
+        *self.slots.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(slots);
+        Ok(())
+    }
+
+    /// Queries the nodes of a cluster one after the other, `last` at the end.
+    async fn slots_of_nodes(
+        &self,
+        last: Option<&Address>,
+        deadline: Instant,
+    ) -> Result<Slots, Failure> {
         let mut nodes = self.known();
         nodes.sort_by_key(|address| Some(address) == last);
         let mut problem = Failure::Unreached(unavailable("no node of the cluster is reachable"));
@@ -263,12 +300,7 @@ impl Servers {
             commands.cmd("CLUSTER").arg("SLOTS");
             match link.ask(&commands, "", within).await {
                 Ok(values) => match Slots::read(values.first(), &node.host) {
-                    Some(slots) => {
-                        self.keep_links_to(&slots);
-                        *self.slots.lock().unwrap_or_else(PoisonError::into_inner) =
-                            Arc::new(slots);
-                        return Ok(());
-                    }
+                    Some(slots) => return Ok(slots),
                     None => problem = Failure::Final(corrupt("malformed slots of a node")),
                 },
                 Err(failure) => problem = failure,
@@ -278,6 +310,31 @@ impl Servers {
             }
         }
         Err(problem)
+    }
+
+    /// Queries all Sentinels at once, and returns the master that the latest failover chose. A
+    /// Sentinel behind a split of the network names an earlier one.
+    async fn master(&self, name: &str, deadline: Instant) -> Result<Address, Failure> {
+        // A hanging Sentinel leaves time to connect to the master.
+        let within = deadline.min(Instant::now() + self.patience / 4);
+        let told = join_all(self.addresses().map(|sentinel| async move {
+            let link = self.link(&sentinel, Lane::Shared)?;
+            let values = link.ask(&sentinel::question(name), "", within).await?;
+            sentinel::read(values.first())
+                .ok_or_else(|| Failure::Final(corrupt("malformed answer of a Sentinel")))
+        }));
+        let mut problem = Failure::Unreached(unavailable("no Sentinel is reachable"));
+        let mut latest: Option<sentinel::Told> = None;
+        for told in told.await {
+            match told {
+                Ok(told) if latest.as_ref().is_none_or(|best| told.epoch > best.epoch) => {
+                    latest = Some(told);
+                }
+                Ok(_) => {}
+                Err(failure) => problem = failure,
+            }
+        }
+        latest.map(|told| told.master).ok_or(problem)
     }
 
     fn slots(&self) -> Arc<Slots> {
@@ -303,16 +360,28 @@ impl Servers {
         if let Some(link) = links.get(&(address.clone(), lane)) {
             return Ok(link.clone());
         }
-        let info = self.seeds.iter().find(|seed| Address::of(seed) == *address);
-        let info = info.cloned().unwrap_or_else(|| {
-            let seed = self.seeds[0].clone();
-            seed.set_addr(ConnectionAddr::Tcp(address.host.clone(), address.port))
-        });
-        let link = Link::new(info, self.patience, Arc::clone(&self.requirements));
-        let link = link.map_err(|_| Failure::Final(corrupt("invalid node address")))?;
+        let seeds = &self.deployment.seeds;
+        let seed = seeds.iter().find(|(seed, _)| seed == address);
+        let access = seed.map_or(&self.deployment.named, |(_, access)| access);
+        if !access.admits(address) {
+            return Err(Failure::Final(unavailable(
+                "the address that was named is on another machine: use `rediss://`, or set \
+                 `dangerous_plain_tcp`",
+            )));
+        }
+        let kind = match (&self.deployment.topology, seed) {
+            (Topology::Sentinel(_), Some(_)) => Kind::Sentinel,
+            (Topology::Sentinel(_), None) => Kind::Master(Arc::clone(&self.requirements)),
+            _ => Kind::Server(Arc::clone(&self.requirements)),
+        };
+        let link = Link::new(address.clone(), Arc::clone(access), kind, self.patience);
         let link = Arc::new(link);
         links.insert((address.clone(), lane), link.clone());
         Ok(link)
+    }
+
+    fn is(&self, topology: &Topology) -> bool {
+        self.deployment.topology == *topology
     }
 
     /// Drops the connections to nodes that have left, so that their number stays bounded.

@@ -1,54 +1,10 @@
-//! The slots of a cluster and their nodes.
+//! The slots of a cluster and their nodes, or the one master of all slots.
 
 use std::collections::HashMap;
-use std::fmt;
 
-use redis::{ConnectionAddr, ConnectionInfo, Value};
+use redis::Value;
 
-/// The address of a server.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Address {
-    pub(crate) host: String,
-    pub(crate) port: u16,
-}
-
-impl Address {
-    /// Returns the address of a configured server; the path of a Unix socket.
-    pub(crate) fn of(info: &ConnectionInfo) -> Self {
-        match info.addr() {
-            ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => Self {
-                host: host.clone(),
-                port: *port,
-            },
-            ConnectionAddr::Unix(path) => Self {
-                host: path.display().to_string(),
-                port: 0,
-            },
-            _ => Self {
-                host: String::new(),
-                port: 0,
-            },
-        }
-    }
-
-    /// Parses the form `host:port` of a node. An empty host is that of the node itself.
-    pub(crate) fn parse(text: &str, own_host: &str) -> Option<Self> {
-        let (host, port) = text.rsplit_once(':')?;
-        Some(Self {
-            host: if host.is_empty() { own_host } else { host }.to_owned(),
-            port: port.parse().ok().filter(|port| *port != 0)?,
-        })
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.port {
-            0 => f.write_str(&self.host),
-            port => write!(f, "{}:{port}", self.host),
-        }
-    }
-}
+use crate::address::Address;
 
 /// The slots as one node reported them, with later redirects.
 #[derive(Clone, Debug, Default)]
@@ -65,6 +21,19 @@ struct Range {
 }
 
 impl Slots {
+    /// Returns all slots at one server: the master that Sentinels name.
+    pub(crate) fn all_at(master: Address) -> Self {
+        let all = Range {
+            first: 0,
+            last: u16::MAX,
+            master,
+        };
+        Self {
+            ranges: vec![all],
+            moved: HashMap::new(),
+        }
+    }
+
     /// Reads the answer to `CLUSTER SLOTS`: <https://redis.io/docs/latest/commands/cluster-slots/>.
     /// `None` if it is malformed.
     pub(crate) fn read(answer: Option<&Value>, own_host: &str) -> Option<Self> {

@@ -229,6 +229,7 @@
 //! | `oidc-own-client` | the same without the client, for a client of your own |
 //! | `metrics` | counters and gauges of decisions, remote keys and revocations |
 //! | `redb`, `redis`, `postgres` | the modules of `tollgate::stores`: persistent sessions |
+//! | `redis-tls` | TLS to Redis (`rediss://`) |
 //! | `jsonwebtoken` | conversions from and to the key types of `jsonwebtoken`, without backends |
 //! | `full` | all features of this table |
 

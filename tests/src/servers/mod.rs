@@ -20,7 +20,7 @@ pub use forward_proxy::{ForwardProxy, ProxyKind};
 pub use front::{Fault, Front};
 pub use oidc_provider::OidcProvider;
 pub use postgres::{PgBouncer, Postgres};
-pub use redis::{Redis, RedisCluster};
+pub use redis::{Redis, RedisCluster, RedisSentinels};
 
 use crate::in_ci;
 

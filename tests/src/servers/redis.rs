@@ -12,6 +12,8 @@ const GET_REDIS: &str = "Redis 7 is needed, on Debian and Ubuntu `apt-get instal
 pub struct Redis {
     port: u16,
     process: Process,
+    /// The configuration file of a Sentinel.
+    sentinel: Option<String>,
     options: Vec<String>,
     scratch: Scratch,
 }
@@ -41,6 +43,16 @@ impl Redis {
     }
 
     fn launch(port: u16, options: &[&str], scratch: Scratch) -> Option<Self> {
+        Self::launch_as(None, port, options, scratch)
+    }
+
+    /// Launches a server, or a Sentinel with this configuration file.
+    fn launch_as(
+        sentinel: Option<&str>,
+        port: u16,
+        options: &[&str],
+        scratch: Scratch,
+    ) -> Option<Self> {
         if Command::new("redis-cli")
             .arg("--version")
             .stdout(Stdio::null())
@@ -51,28 +63,30 @@ impl Redis {
             return None;
         }
         let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
+        let sentinel = sentinel.map(str::to_owned);
         Some(Self {
-            process: Self::spawn(port, &options, &scratch)?,
+            process: Self::spawn(sentinel.as_deref(), port, &options, &scratch)?,
+            sentinel,
             port,
             options,
             scratch,
         })
     }
 
-    fn spawn(port: u16, options: &[String], scratch: &Scratch) -> Option<Process> {
+    fn spawn(
+        sentinel: Option<&str>,
+        port: u16,
+        options: &[String],
+        scratch: &Scratch,
+    ) -> Option<Process> {
         let mut command = Command::new("redis-server");
-        command
-            .args([
-                "--port",
-                &port.to_string(),
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-            ])
-            .arg("--dir")
-            .arg(scratch.path())
-            .args(options);
+        command.args(sentinel);
+        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
+        match sentinel {
+            Some(_) => command.arg("--sentinel"),
+            None => command.args(["--save", ""]),
+        };
+        command.arg("--dir").arg(scratch.path()).args(options);
         Process::start(&mut command, &scratch.path().join("log"), GET_REDIS)
     }
 
@@ -144,7 +158,8 @@ impl Redis {
         self.stop();
         eventually("redis-server restarts", || {
             if !self.process.runs() {
-                self.process = Self::spawn(self.port, &self.options, &self.scratch)
+                let sentinel = self.sentinel.as_deref();
+                self.process = Self::spawn(sentinel, self.port, &self.options, &self.scratch)
                     .expect("redis-server is not installed any more");
             }
             self.answers()
@@ -353,5 +368,114 @@ impl RedisCluster {
         self.nodes
             .iter()
             .position(|node| node.port.to_string() == port)
+    }
+}
+
+/// A master with two replicas, watched by three Sentinels.
+#[derive(Debug)]
+pub struct RedisSentinels {
+    nodes: Vec<Redis>,
+    sentinels: Vec<Redis>,
+}
+
+impl RedisSentinels {
+    /// The name of the master.
+    pub const MASTER: &'static str = "orders";
+
+    /// Starts the servers and waits until the Sentinels know each other and the replicas.
+    ///
+    /// # Panics
+    /// If they do not start, or under CI if Redis is not installed.
+    pub fn start() -> Option<Self> {
+        let nodes = Self::nodes()?;
+        let sentinels = (0..3).map(|_| Self::sentinel(nodes[0].port));
+        let servers = Self {
+            sentinels: sentinels.collect::<Option<Vec<_>>>()?,
+            nodes,
+        };
+        for sentinel in &servers.sentinels {
+            eventually("the Sentinels are complete", || {
+                let answer = sentinel.ask(&["SENTINEL", "MASTER", Self::MASTER]);
+                let text = String::from_utf8_lossy(&answer.stdout).replace('\n', " ");
+                text.contains("num-slaves 2 ") && text.contains("num-other-sentinels 2 ")
+            });
+        }
+        Some(servers)
+    }
+
+    fn nodes() -> Option<Vec<Redis>> {
+        let fast = ["--repl-diskless-sync-delay", "0"];
+        let master = Redis::start_with(&fast)?;
+        let port = master.port.to_string();
+        let replica =
+            || Redis::start_with(&[&fast[..], &["--replicaof", "127.0.0.1", &port]].concat());
+        let nodes = vec![master, replica()?, replica()?];
+        for node in &nodes[1..] {
+            eventually("the replicas are in sync", || {
+                let answer = node.ask(&["INFO", "replication"]);
+                String::from_utf8_lossy(&answer.stdout).contains("master_link_status:up")
+            });
+        }
+        Some(nodes)
+    }
+
+    /// Starts a Sentinel, which keeps its configuration in a file.
+    fn sentinel(master: u16) -> Option<Redis> {
+        for _ in 0..5 {
+            let scratch = Scratch::new("redis-sentinel");
+            let file = scratch.path().join("sentinel.conf");
+            let name = Self::MASTER;
+            let text = format!(
+                "sentinel monitor {name} 127.0.0.1 {master} 2\n\
+                 sentinel down-after-milliseconds {name} 1000\n\
+                 sentinel failover-timeout {name} 5000\n"
+            );
+            std::fs::write(&file, text).expect("the configuration cannot be written");
+            let file = file.to_str().expect("a path in UTF-8").to_owned();
+            let server = Redis::launch_as(Some(&file), free_port(), &[], scratch)?;
+            if let Some(server) = server.until_ready() {
+                return Some(server);
+            }
+        }
+        panic!("the Sentinel exits at startup");
+    }
+
+    /// The URLs of the Sentinels.
+    pub fn urls(&self) -> Vec<String> {
+        self.sentinels.iter().map(Redis::url).collect()
+    }
+
+    /// The nodes, with the initial master first.
+    pub fn nodes(&self) -> &[Redis] {
+        &self.nodes
+    }
+
+    /// The node with this number.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    pub fn node(&mut self, number: usize) -> &mut Redis {
+        &mut self.nodes[number]
+    }
+
+    /// The Sentinel with this number.
+    ///
+    /// # Panics
+    /// If there is no such Sentinel.
+    pub fn sentinel_process(&mut self, number: usize) -> &mut Redis {
+        &mut self.sentinels[number]
+    }
+
+    /// Returns the number of the node that a majority of the Sentinels names.
+    pub fn master(&self) -> Option<usize> {
+        let told = |sentinel: &Redis| {
+            let answer = sentinel.ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", Self::MASTER]);
+            let text = String::from_utf8_lossy(&answer.stdout).into_owned();
+            let port: u16 = text.lines().nth(1)?.trim().parse().ok()?;
+            self.nodes.iter().position(|node| node.port == port)
+        };
+        let told: Vec<usize> = self.sentinels.iter().filter_map(told).collect();
+        let named = |node: &usize| told.iter().filter(|named| *named == node).count();
+        (0..self.nodes.len()).find(|node| named(node) >= 2)
     }
 }

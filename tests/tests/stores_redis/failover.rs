@@ -16,7 +16,7 @@ use crate::fixture::{NOW, next, revocation, run, session, soon};
 const RIVALS: usize = 3;
 
 /// The writer that was acknowledged for each revision of a session.
-type Winners = Arc<Mutex<HashMap<(SessionId, u64), usize>>>;
+pub(crate) type Winners = Arc<Mutex<HashMap<(SessionId, u64), usize>>>;
 
 fn store(cluster: &RedisCluster) -> RedisStore {
     let urls = cluster.urls();
@@ -119,7 +119,7 @@ fn replicated_data_survives_the_loss_of_a_master() {
 }
 
 /// Asserts that every acknowledged write is still there.
-async fn assert_no_acknowledged_write_is_lost(
+pub(crate) async fn assert_no_acknowledged_write_is_lost(
     stores: &[RedisStore; 2],
     sessions: &[StoredSession],
     winners: &HashMap<(SessionId, u64), usize>,
@@ -159,13 +159,13 @@ async fn assert_no_acknowledged_write_is_lost(
 }
 
 /// The highest acknowledged revision of the session.
-fn highest(winners: &HashMap<(SessionId, u64), usize>, id: SessionId) -> u64 {
+pub(crate) fn highest(winners: &HashMap<(SessionId, u64), usize>, id: SessionId) -> u64 {
     let revisions = winners.keys().filter(|won| won.0 == id).map(|won| won.1);
     revisions.max().unwrap_or(1)
 }
 
 /// Replaces the session repeatedly, in competition with other writers.
-async fn rotate(
+pub(crate) async fn rotate(
     store: RedisStore,
     id: SessionId,
     rival: usize,
@@ -190,7 +190,11 @@ async fn rotate(
     }
 }
 
-async fn revoke(store: RedisStore, revoked: Arc<Mutex<Vec<String>>>, stop: Arc<AtomicBool>) {
+pub(crate) async fn revoke(
+    store: RedisStore,
+    revoked: Arc<Mutex<Vec<String>>>,
+    stop: Arc<AtomicBool>,
+) {
     let mut number = 0;
     while !stop.load(Ordering::Relaxed) {
         number += 1;
@@ -201,7 +205,7 @@ async fn revoke(store: RedisStore, revoked: Arc<Mutex<Vec<String>>>, stop: Arc<A
     }
 }
 
-async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
     while !ask().await {
         assert!(
