@@ -310,7 +310,10 @@ impl Link {
         if settings.db() != 0 {
             commands.cmd("SELECT").arg(settings.db());
         }
-        commands.cmd("ROLE");
+        let must_be_master = matches!(self.kind, Kind::Master(_));
+        if must_be_master {
+            commands.cmd("ROLE");
+        }
         commands.cmd("INFO").arg("server");
         commands.cmd("INFO").arg("memory");
         let count = commands.len();
@@ -321,30 +324,25 @@ impl Link {
         for (number, value) in values.iter().enumerate() {
             if let Value::ServerError(error) = value {
                 let failure = Failure::of_answer(error, "");
-                // The server need not allow `INFO`, and `ROLE` only if it must be a master, but
-                // the answer can say more.
+                // The server need not allow `INFO`, but its answer can say more.
                 let denied = |error: &StoreError| {
                     error.kind() == StoreErrorKind::Denied && !error.to_string().contains("NOAUTH")
                 };
-                let needed = if matches!(self.kind, Kind::Master(_)) {
-                    2
-                } else {
-                    3
-                };
                 match &failure {
-                    Failure::Final(error) if number + needed >= count && denied(error) => {}
+                    Failure::Final(error) if number + 2 >= count && denied(error) => {}
                     _ => return Err(failure),
                 }
             }
         }
-        if let [.., role, server, memory] = &values[..] {
-            match self.kind {
-                Kind::Sentinel => return Ok(connection),
-                Kind::Master(_) if !sentinel::is_master(role) => {
-                    return Err(Failure::Later(unavailable("the server is not a master")));
-                }
-                Kind::Master(_) | Kind::Server(_) => {}
-            }
+        if let [.., role, _, _] = &values[..]
+            && must_be_master
+            && !sentinel::is_master(role)
+        {
+            return Err(Failure::Later(unavailable("the server is not a master")));
+        }
+        if let [.., server, memory] = &values[..]
+            && !matches!(self.kind, Kind::Sentinel)
+        {
             Requirements::version(server).map_err(Failure::Final)?;
             {
                 let mut state = self.state();
