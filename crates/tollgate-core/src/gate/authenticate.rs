@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::{Gate, authentication, binding, csrf, revocation, source};
+use super::{Gate, binding, csrf, revocation, source};
+use crate::gate::authorisation::authorise;
 use crate::gate::csrf::CsrfToken;
 use crate::gate::revocation::Current;
 use crate::http::SourceKind;
 use crate::http::request::{self, Protocol, RequestView};
-use crate::rejection::{Rejection, RejectionKind};
+use crate::rejection::Rejection;
 use crate::step::Step;
 use crate::verifier::principal::Principal;
 
@@ -17,6 +18,18 @@ pub(super) struct Admitted {
     pub(super) principal: Option<Principal>,
     pub(super) preflight: bool,
     pub(super) renewal_due: bool,
+}
+
+impl Admitted {
+    const ANONYMOUS: Self = Self {
+        principal: None,
+        preflight: false,
+        renewal_due: false,
+    };
+    const PREFLIGHT: Self = Self {
+        preflight: true,
+        ..Self::ANONYMOUS
+    };
 }
 
 /// The outcome for a request whose credential was accepted.
@@ -36,7 +49,7 @@ type Stage<T> = Result<Step<Result<T, Rejection>>, Rejection>;
 pub(super) fn authenticate(gate: &Gate, request: &impl RequestView) -> Stage<Decided> {
     let settings = &*gate.0;
     if settings.pass_preflight && request::is_preflight(request) {
-        return Ok(Step::Ready(Ok(Decided::Admitted(Admitted::preflight()))));
+        return Ok(admit(Admitted::PREFLIGHT));
     }
     let found = source::find(
         &settings.sources,
@@ -45,7 +58,11 @@ pub(super) fn authenticate(gate: &Gate, request: &impl RequestView) -> Stage<Dec
         request,
     )?;
     let Some(credential) = found else {
-        return anonymous(settings.optional);
+        return if settings.optional {
+            Ok(admit(Admitted::ANONYMOUS))
+        } else {
+            Err(source::missing_credential())
+        };
     };
     let source = credential.source;
     let credential = csrf::check_origin(credential, request, &settings.origins)
@@ -53,30 +70,21 @@ pub(super) fn authenticate(gate: &Gate, request: &impl RequestView) -> Stage<Dec
     let rest = Rest::read(gate, request, &credential);
     let verified = settings
         .verifier
-        .begin_credential(credential.token(), credential.source());
+        .begin_credential(credential.token(), source);
     let current = rest.after(verified, |rest, verified| {
         let principal = binding::check(verified)?;
         let principal = csrf::check_token(principal, &rest.csrf_token)?;
-        Ok(revocation::check(
-            rest.gate.0.revocation.as_deref(),
-            principal,
-        ))
+        let revocation = rest.gate.0.revocation.as_deref();
+        Ok(revocation::check(revocation, principal))
     });
     Ok(rest.after(current, |rest, principal| {
-        let policy = rest.gate.0.policy.as_ref();
-        let refused = policy.and_then(|policy| authentication::authorise(policy, &principal).err());
-        Ok(Step::Ready(Ok(match refused {
-            None => Decided::Admitted(rest.admit(principal)),
-            Some(rejection) => Decided::Forbidden(Box::new((
-                Admitted {
-                    principal: Some(principal.into_principal()),
-                    preflight: false,
-                    renewal_due: false,
-                },
-                rejection,
-            ))),
-        })))
+        Ok(Step::Ready(Ok(rest.authorise(principal))))
     }))
+}
+
+/// Admits a request without a caller.
+fn admit(admitted: Admitted) -> Step<Result<Decided, Rejection>> {
+    Step::Ready(Ok(Decided::Admitted(admitted)))
 }
 
 /// Everything that the stages after the verifier need of the gate and the request.
@@ -146,43 +154,26 @@ impl<'r> Rest<'r> {
         }
     }
 
+    /// Evaluates the policy of the gate, and for an admitted request whether a renewal is due.
     #[inline]
-    fn admit(&self, principal: Current) -> Admitted {
-        let due = self.gate.0.renewal.as_ref().zip(self.renewable.as_ref());
+    fn authorise(&self, principal: Current) -> Decided {
+        let settings = &*self.gate.0;
+        if let Some(policy) = &settings.policy
+            && let Err(rejection) = authorise(policy, &principal)
+        {
+            let caller = Admitted {
+                principal: Some(principal.into_principal()),
+                ..Admitted::ANONYMOUS
+            };
+            return Decided::Forbidden(Box::new((caller, rejection)));
+        }
+        let due = settings.renewal.as_ref().zip(self.renewable.as_ref());
         let renewal_due =
             due.is_some_and(|(renewal, (method, path))| renewal.is_due(&principal, method, path));
-        Admitted {
+        Decided::Admitted(Admitted {
             principal: Some(principal.into_principal()),
-            preflight: false,
             renewal_due,
-        }
+            ..Admitted::ANONYMOUS
+        })
     }
-}
-
-impl Admitted {
-    const fn preflight() -> Self {
-        Self {
-            principal: None,
-            preflight: true,
-            renewal_due: false,
-        }
-    }
-}
-
-fn anonymous(optional: bool) -> Stage<Decided> {
-    if !optional {
-        return Err(missing_credential());
-    }
-    Ok(Step::Ready(Ok(Decided::Admitted(Admitted {
-        principal: None,
-        preflight: false,
-        renewal_due: false,
-    }))))
-}
-
-pub(super) fn missing_credential() -> Rejection {
-    Rejection::new(
-        RejectionKind::MissingCredential,
-        "no source holds a credential",
-    )
 }

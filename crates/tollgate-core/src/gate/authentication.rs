@@ -1,20 +1,19 @@
 //! The outcome of a gate for a request that it admits.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::claims::Claims;
-use super::refusal::Facts as RequestFacts;
+use super::refusal::Facts;
 use super::{Gate, Refusal};
 use crate::decisions;
-use crate::gate::authenticate::{Admitted, missing_credential};
+use crate::gate::authenticate::Admitted;
+use crate::gate::authorisation::authorise;
+use crate::gate::source;
 use crate::http::HeaderEdits;
 use crate::http::request::Protocol;
-use crate::policy::{self, ClaimPath, Facts, Policy, UnreadableClaim};
-use crate::rejection::{Rejection, RejectionKind, Start, printable};
+use crate::policy::Policy;
+use crate::rejection::{Rejection, printable};
 use crate::step::BoxFuture;
 use crate::verifier::principal::Principal;
 
@@ -135,7 +134,14 @@ impl Authentication {
     #[inline]
     pub fn authenticated(&self) -> Result<&Principal, Refusal> {
         self.principal()
-            .ok_or_else(|| self.refuse(missing_credential()))
+            .ok_or_else(|| self.refuse(source::missing_credential()))
+    }
+
+    /// Like [`authenticated`](Self::authenticated), by value.
+    #[inline]
+    pub(super) fn into_authenticated(mut self) -> Result<Principal, Refusal> {
+        let principal = self.admitted.principal.take();
+        principal.ok_or_else(|| self.refuse(source::missing_credential()))
     }
 
     /// Returns the principal if it satisfies the policy.
@@ -329,8 +335,7 @@ impl Authentication {
     /// # Ok(()) }
     /// ```
     pub fn refuse(&self, rejection: Rejection) -> Refusal {
-        self.refusal(rejection)
-            .logged_or_deferred(&RequestFacts::default)
+        self.refusal(rejection).logged_or_deferred(&Facts::default)
     }
 
     /// Creates a refusal whose event is not emitted yet.
@@ -405,211 +410,10 @@ impl Authentication {
     }
 }
 
-/// Refuses a principal that the policy does not permit. The refusal names the scopes, or the age of
-/// a login, that would satisfy the policy.
-#[inline]
-pub(super) fn authorise(policy: &Policy, principal: &Principal) -> Result<(), Rejection> {
-    if policy.permits(principal) {
-        return Ok(());
-    }
-    Err(insufficient(policy, principal))
-}
-
-#[cold]
-fn insufficient(policy: &Policy, principal: &Principal) -> Rejection {
-    const SHOWN: usize = 8;
-    let facts = Sorted::new(principal);
-    let evaluation = policy.evaluate(&facts);
-    let age = policy::sufficient_age(policy, &facts);
-    let failed = evaluation.failed().take(SHOWN + 1);
-    let failed: Vec<_> = failed.map(|leaf| leaf.clause().clone()).collect();
-    let shown = policy.clone();
-    let detail = move |f: &mut fmt::Formatter<'_>| {
-        write!(f, "wanted {}; failed: ", Start(&shown))?;
-        for (index, clause) in failed.iter().take(SHOWN).enumerate() {
-            let comma = if index == 0 { "" } else { ", " };
-            write!(f, "{comma}{}", Start(clause))?;
-        }
-        f.write_str(if failed.len() > SHOWN { ", …" } else { "" })
-    };
-    if let Some(max_age) = age {
-        return Rejection::late(RejectionKind::AuthenticationTooOld, detail).with_max_age(max_age);
-    }
-    let refused = Rejection::late(RejectionKind::InsufficientScope, detail);
-    match evaluation.sufficient_scopes() {
-        Some(scopes) if !scopes.is_empty() => refused.with_scope(scopes.join(" ")),
-        _ => refused,
-    }
-}
-
-/// The facts of a principal with its scopes and roles in order. An explanation evaluates every
-/// clause, and the token is not read again for each of them.
-struct Sorted<'p> {
-    principal: &'p Principal,
-    scopes: Vec<Cow<'p, str>>,
-    roles: Vec<Cow<'p, str>>,
-}
-
-impl<'p> Sorted<'p> {
-    fn new(principal: &'p Principal) -> Self {
-        let mut scopes: Vec<_> = principal.scopes().collect();
-        let mut roles: Vec<_> = principal.roles().collect();
-        scopes.sort_unstable();
-        roles.sort_unstable();
-        Self {
-            principal,
-            scopes,
-            roles,
-        }
-    }
-}
-
-impl Facts for Sorted<'_> {
-    fn has_scope(&self, scope: &str) -> bool {
-        let found = self.scopes.binary_search_by(|held| (**held).cmp(scope));
-        found.is_ok()
-    }
-
-    fn has_role(&self, role: &str) -> bool {
-        let found = self.roles.binary_search_by(|held| (**held).cmp(role));
-        found.is_ok()
-    }
-
-    fn claim(&self, path: &ClaimPath) -> Result<Option<Value>, UnreadableClaim> {
-        Facts::claim(self.principal, path)
-    }
-
-    fn has_claim(&self, path: &ClaimPath) -> Result<bool, UnreadableClaim> {
-        self.principal.has_claim(path)
-    }
-
-    fn claim_is(&self, path: &ClaimPath, expected: &Value) -> Result<bool, UnreadableClaim> {
-        self.principal.claim_is(path, expected)
-    }
-
-    fn authenticated_within(&self, seconds: u64) -> Result<bool, UnreadableClaim> {
-        self.principal.authenticated_within(seconds)
-    }
-}
-
 impl fmt::Debug for Authentication {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Authentication")
             .field(&self.admitted.principal)
             .finish()
-    }
-}
-
-/// A value that can be extracted from an [`Authentication`]: the base of every extractor, for all
-/// frameworks.
-///
-/// ```
-/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
-/// # use example::{Request, token, verifier};
-/// use tollgate::extend::FromAuthentication;
-/// use tollgate::{Authentication, Gate, Refusal};
-///
-/// /// The account that the caller acts for.
-/// struct Account(String);
-///
-/// impl FromAuthentication for Account {
-///     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
-///         let subject = authentication.authenticated()?.subject();
-///         Ok(Self(format!("account of {}", subject.unwrap_or("nobody"))))
-///     }
-/// }
-///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let gate = Gate::from(verifier());
-/// # let request = Request::new("GET").with("authorization", format!("Bearer {}", token("")));
-/// let authentication = gate.decide(&request)?;
-/// assert_eq!(Account::from_authentication(&authentication)?.0, "account of u-7");
-/// # Ok(()) }
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be extracted from an authenticated request",
-    label = "does not implement `FromAuthentication`",
-    note = "to extract claims, derive `Claims` for it, or write `impl Claims for {Self} {{}}` and \
-            extract `Jwt<{Self}>`",
-    note = "to extract anything else, implement `FromAuthentication` for it"
-)]
-pub trait FromAuthentication: Sized {
-    /// Extracts the value.
-    ///
-    /// # Errors
-    /// A [`Refusal`] if the request is anonymous or does not meet the requirements of the type.
-    fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal>;
-
-    /// Extracts the value from an owned [`Authentication`], with the same outcome as
-    /// [`from_authentication`](Self::from_authentication). A type that is a part of it can move
-    /// that part instead of cloning it.
-    ///
-    /// # Errors
-    /// The errors of [`from_authentication`](Self::from_authentication).
-    ///
-    /// ```
-    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
-    /// # use example::{Request, token, verifier};
-    /// use tollgate::extend::FromAuthentication;
-    /// use tollgate::{Gate, Principal};
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let gate = Gate::from(verifier());
-    /// # let request = Request::new("GET").with("authorization", format!("Bearer {}", token("")));
-    /// let principal = Principal::from_owned(gate.decide(&request)?)?;
-    /// assert_eq!(principal.subject(), Some("u-7"));
-    /// # Ok(()) }
-    /// ```
-    fn from_owned(authentication: Authentication) -> Result<Self, Refusal> {
-        Self::from_authentication(&authentication)
-    }
-}
-
-impl FromAuthentication for Principal {
-    fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
-        authentication.authenticated().cloned()
-    }
-
-    #[inline]
-    fn from_owned(mut authentication: Authentication) -> Result<Self, Refusal> {
-        let principal = authentication.admitted.principal.take();
-        principal.ok_or_else(|| authentication.refuse(missing_credential()))
-    }
-}
-
-/// Returns `None` for an anonymous request. Every other refusal stays a refusal.
-impl<T: FromAuthentication> FromAuthentication for Option<T> {
-    fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
-        let caller = authentication
-            .principal()
-            .map(|_| T::from_authentication(authentication));
-        caller.transpose()
-    }
-}
-
-macro_rules! several_from_one_authentication {
-    ($($($member:ident)+;)+) => {$(
-        /// Extracts all members from one decision.
-        impl<$($member: FromAuthentication),+> FromAuthentication for ($($member,)+) {
-            fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
-                Ok(($($member::from_authentication(authentication)?,)+))
-            }
-        }
-    )+};
-}
-
-several_from_one_authentication! {
-    A B;
-    A B C;
-    A B C D;
-}
-
-impl FromAuthentication for Authentication {
-    fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
-        Ok(authentication.clone())
-    }
-
-    fn from_owned(authentication: Authentication) -> Result<Self, Refusal> {
-        Ok(authentication)
     }
 }

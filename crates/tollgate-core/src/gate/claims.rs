@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use super::authentication::authorise;
+use super::authorisation::authorise;
 use crate::policy::Policy;
 use crate::rejection::Rejection;
 use crate::verifier::principal::Principal;

@@ -2,12 +2,14 @@
 
 mod authenticate;
 mod authentication;
+mod authorisation;
 mod binding;
 mod builder;
 mod claims;
 pub(crate) mod csrf;
 pub(crate) mod endpoint;
 mod forward_auth;
+mod from_authentication;
 mod login_redirect;
 mod refusal;
 pub(crate) mod renewal;
@@ -18,10 +20,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-pub use authentication::{Authentication, FromAuthentication};
+pub use authentication::Authentication;
 pub use builder::GateBuilder;
 pub use claims::Claims;
 pub use forward_auth::ForwardAuth;
+pub use from_authentication::FromAuthentication;
 pub use login_redirect::LoginRedirect;
 pub use refusal::{Refusal, refusing};
 

@@ -265,6 +265,14 @@ pub(crate) struct Credential<'r> {
     pub(crate) source: SourceKind,
 }
 
+/// Returns the refusal of a request without a credential.
+pub(super) fn missing_credential() -> Rejection {
+    Rejection::new(
+        RejectionKind::MissingCredential,
+        "no source holds a credential",
+    )
+}
+
 /// Finds the credential of a request in the ordered sources.
 ///
 /// RFC 6750 section 2: "Clients MUST NOT use more than one method to transmit the token in each
