@@ -11,6 +11,7 @@ pub(crate) mod principal;
 mod provider_rules;
 mod role_paths;
 pub(crate) mod rules;
+mod verified;
 
 use std::fmt;
 use std::sync::Arc;
@@ -36,7 +37,8 @@ use crate::token::header_cache::ReadHeader;
 use crate::verifier::cache::{Held, TokenCacheStatus, VerifiedTokens};
 use crate::verifier::confirmation::Unconfirmed;
 use crate::verifier::evidence::{Evidence, IssuerEntry, MetRules, Trusted};
-use crate::verifier::principal::{Principal, Verified};
+use crate::verifier::principal::Principal;
+use crate::verifier::verified::Verified;
 
 /// A verifier of tokens of one or several issuers, each with its keys and rules.
 ///

@@ -7,7 +7,7 @@ use super::*;
 use crate::key::{Key, SigningKey};
 use crate::verifier::Verifier;
 use crate::verifier::evidence::Evidence;
-use crate::verifier::principal::Verified;
+use crate::verifier::verified::Verified;
 
 const NOW: u64 = 1_700_000_000;
 
