@@ -77,7 +77,7 @@ pub use client::HttpClient;
 pub use error::{OidcError, OidcErrorKind};
 pub use event::Event;
 pub use fetch::{Addresses, Fetch, FetchError, FetchErrorKind, FetchRequest, FetchResponse};
-pub use oidc::{Oidc, RemoteJwks};
+pub use oidc::{Discovery, JwkSetUrl, Oidc, RemoteJwks, RemoteKeysBuilder};
 pub use readiness::ReadinessEndpoint;
 pub use remote::RemoteKeys;
 pub use status::{KeyStatus, Readiness, Status};

@@ -73,7 +73,7 @@ pub fn aws_alb(
         .require_subject();
     Ok(Preset::new(
         rules,
-        Oidc(Settings::new(Location::ByKid(keys))),
+        Oidc::from_settings(Settings::new(Location::ByKid(keys))),
     ))
 }
 
