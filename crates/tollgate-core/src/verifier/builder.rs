@@ -11,6 +11,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{ConfigError, ConfigErrorKind};
 use crate::limits::Limits;
 use crate::verifier::cache::{TokenCache, VerifiedTokens};
+use crate::verifier::issuers::Issuers;
 
 /// The upper bound of the JSON depth, at which `serde_json` stops too.
 const MOST_JSON_DEPTH: usize = 128;
@@ -309,11 +310,13 @@ impl VerifierBuilder {
         }
         Ok(Verifier(Arc::new(Inner {
             padded: configs.iter().any(|config| config.rules.padded_segments),
-            issuers: configs
-                .into_iter()
-                .map(IssuerConfig::into_listed_issuer)
-                .collect(),
-            issuer_sources: of.issuer_sources,
+            issuers: Issuers {
+                listed: configs
+                    .into_iter()
+                    .map(IssuerConfig::into_listed_issuer)
+                    .collect(),
+                sources: of.issuer_sources,
+            },
             limits: of.limits,
             clock: of.clock,
             cache: (!of.without_cache).then(|| VerifiedTokens::new(cache)),

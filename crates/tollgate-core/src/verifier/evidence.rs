@@ -2,29 +2,15 @@
 //! sources.
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 
-use super::{Chosen, Issuer, PreparedIssuer};
 use crate::decisions::IssuerLabel;
 use crate::key::Key;
 use crate::key::keyring::{Epochs, Keyring, VerifyingKey};
 use crate::per_thread::PerThread;
 use crate::token::claims::ClaimSetText;
-use crate::verifier::role_paths::RolePaths;
+use crate::verifier::issuer::{Issuer, IssuerEntry};
 use crate::verifier::rules::Rules;
-
-/// The rules of an issuer, and its fixed keys if it lives as long as the verifier.
-///
-/// Both are in one place, so that a verified token holds them with one reference count. Key sources
-/// are not part of it: a cached token must not keep them running.
-#[derive(Debug)]
-pub(crate) struct IssuerEntry {
-    /// The name in events and metrics: never one that a client can invent.
-    pub(crate) label: IssuerLabel,
-    pub(crate) rules: Rules,
-    pub(crate) keys: Vec<Key>,
-    pub(crate) role_paths: RolePaths,
-}
 
 /// The rules that a token has met, and the key that verified it.
 #[derive(Clone)]
@@ -110,18 +96,6 @@ pub(super) enum Trusted {
 }
 
 impl Evidence {
-    pub(super) fn new(issuer: Chosen<'_>, source: Option<usize>, epochs: Epochs) -> Self {
-        let issuer = match issuer {
-            Chosen::Listed(place, _) => Trusted::Listed(place),
-            Chosen::Found(PreparedIssuer(issuer)) => Trusted::Found(Arc::downgrade(&issuer)),
-        };
-        Self {
-            issuer,
-            source,
-            epochs,
-        }
-    }
-
     /// Returns an estimate of the memory that only the evidence keeps alive, in bytes: an issuer
     /// source may create new rules for each token.
     pub(super) const fn bytes(&self) -> usize {

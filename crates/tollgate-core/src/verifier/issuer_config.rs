@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::Issuer;
 use crate::algorithm::{Algorithm, Family};
 use crate::claim_path::ClaimPath;
 use crate::config::{ConfigError, ConfigErrorKind};
@@ -11,7 +10,7 @@ use crate::decisions::IssuerLabel;
 use crate::key::Key;
 use crate::key::keyring::Keyring;
 use crate::per_thread::PerThread;
-use crate::verifier::evidence::IssuerEntry;
+use crate::verifier::issuer::{Issuer, IssuerEntry};
 use crate::verifier::role_paths::RolePaths;
 use crate::verifier::rules::{
     Rules, SCHEME, SVID_ALGORITHMS, TENANT, Tenants, is_template, is_tenant, is_trust_domain,
@@ -75,7 +74,8 @@ impl IssuerConfig {
         {
             return refuse(
                 Kind::Contradiction,
-                "`access_token_profile` checks `iss`, `aud` and `exp`: remove the `dangerous_` option that waives one",
+                "`access_token_profile` checks `iss`, `aud` and `exp`: remove the `dangerous_` \
+                 option that waives one",
             );
         }
         if rules.access_token_profile && rules.audience_claim.is_some() {
@@ -93,7 +93,8 @@ impl IssuerConfig {
         if rules.max_lifetime.is_some() && !rules.require_exp {
             return refuse(
                 Kind::Contradiction,
-                "`max_lifetime` requires `exp`: remove `dangerous_allow_missing_exp` or `max_lifetime`",
+                "`max_lifetime` requires `exp`: remove `dangerous_allow_missing_exp` or \
+                 `max_lifetime`",
             );
         }
         self.check_keys()
@@ -131,7 +132,8 @@ impl IssuerConfig {
             if rules.spellings().any(|name| name.contains(TENANT)) {
                 return refuse(
                     Kind::Contradiction,
-                    "the issuer is a template: set `tenants`, or waive the check by `dangerous_any_tenant`",
+                    "the issuer is a template: set `tenants`, or waive the check by \
+                     `dangerous_any_tenant`",
                 );
             }
             return Ok(());
@@ -216,7 +218,8 @@ impl IssuerConfig {
         {
             return refuse(
                 Kind::Contradiction,
-                "`dangerous_any_audience` contradicts `audience_claim` and `further_audiences`: remove one",
+                "`dangerous_any_audience` contradicts `audience_claim` and `further_audiences`: \
+                 remove one",
             );
         }
         let parties = &rules.authorized_parties;
@@ -278,7 +281,8 @@ impl IssuerConfig {
                 return refuse(
                     Kind::Contradiction,
                     &format!(
-                        "`require_header` for {name:?} has no values, or a rule of its own checks it"
+                        "`require_header` for {name:?} has no values, or a rule of its own checks \
+                         it"
                     ),
                 );
             }
@@ -398,7 +402,8 @@ impl IssuerConfig {
         if keys.iter().any(is_secret) && !alone {
             return refuse(
                 Kind::MixedKeys,
-                "`key` has a secret beside public keys, a `key_source` or a `shared_secret`: add it by `shared_secret`",
+                "`key` has a secret beside public keys, a `key_source` or a `shared_secret`: add \
+                 it by `shared_secret`",
             );
         }
         let Some(allowed) = &self.rules.algorithms else {
@@ -407,7 +412,8 @@ impl IssuerConfig {
         if secrets.is_empty() && mixed(allowed.iter().map(|algorithm| algorithm.family())) {
             return refuse(
                 Kind::MixedKeys,
-                "`algorithms` mixes HMAC with public key algorithms: this requires a `shared_secret`",
+                "`algorithms` mixes HMAC with public key algorithms: this requires a \
+                 `shared_secret`",
             );
         }
         let serves = |keys: &[Key]| {

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::TrustedIssuer;
+use super::issuer::Issuer;
 use super::issuer_config::IssuerConfig;
-use super::{Issuer, TrustedIssuer};
 use crate::config::{ConfigError, ConfigErrorKind};
 use crate::key::source::Unavailable;
 
@@ -123,7 +124,8 @@ impl TrustedIssuer {
         if self.config.rules.padded_segments {
             return Err(ConfigError::new(
                 ConfigErrorKind::Contradiction,
-                "the issuers of an issuer source cannot have `dangerous_padded_segments`: use `trust`",
+                "the issuers of an issuer source cannot have `dangerous_padded_segments`: use \
+                 `trust`",
             ));
         }
         Ok(PreparedIssuer(Arc::new(self.config.into_found_issuer())))

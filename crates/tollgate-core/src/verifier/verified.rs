@@ -9,7 +9,8 @@ use crate::token::claims::{ClaimSetText, Confirmation};
 use crate::token::header::Header;
 use crate::token::typed::TypedClaims;
 use crate::verifier::cache::Cached;
-use crate::verifier::evidence::{Evidence, MetRules};
+use crate::verifier::evidence::{Evidence, MetRules, Trusted};
+use crate::verifier::issuers::{Chosen, Issuers};
 
 /// The outcome of a verification, apart from the time.
 #[derive(Clone)]
@@ -101,6 +102,21 @@ impl Verified {
 
 impl Cached for Verified {
     type Evidence = Evidence;
+    type State = Issuers;
+
+    #[inline]
+    fn is_valid(&self, evidence: &Evidence, issuers: &Issuers) -> bool {
+        match &evidence.issuer {
+            Trusted::Listed(_) => issuers.unchanged(evidence).is_some(),
+            Trusted::Found(found) => {
+                let named = self.issuer().map(|name| issuers.named(name));
+                // No other issuer can have this address while the weak reference lives.
+                matches!(named,
+                    Some(Ok(Chosen::Found(now))) if Arc::as_ptr(&now.0) == found.as_ptr()
+                    && now.0.keyring.is_in(&evidence.epochs))
+            }
+        }
+    }
 
     /// Includes an estimate for the types that the claims are deserialized into.
     fn bytes(&self, evidence: &Evidence) -> usize {

@@ -9,6 +9,13 @@ pub(crate) trait Cached: Send + Sync {
     /// The conditions under which the value is still valid.
     type Evidence: Send + Sync;
 
+    /// The state that the evidence is compared with.
+    type State;
+
+    /// Returns `true` if the evidence still holds. It may call code of the user, which may verify
+    /// tokens in turn.
+    fn is_valid(&self, evidence: &Self::Evidence, state: &Self::State) -> bool;
+
     /// The memory of the value and its evidence, in bytes.
     fn bytes(&self, evidence: &Self::Evidence) -> usize;
 

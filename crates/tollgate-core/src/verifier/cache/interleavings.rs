@@ -22,6 +22,12 @@ struct Value(&'static str);
 
 impl Cached for Value {
     type Evidence = ();
+    /// Set when the evidence no longer holds.
+    type State = AtomicBool;
+
+    fn is_valid(&self, (): &(), withdrawn: &AtomicBool) -> bool {
+        !withdrawn.load(Ordering::Acquire)
+    }
 
     fn bytes(&self, (): &()) -> usize {
         8
@@ -65,8 +71,12 @@ fn seek<'c>(world: &'c World, token: &'static str) -> Sought<'c, 'static, Value>
     }
 }
 
-fn find(world: &World, token: &'static str, holds: impl Fn() -> bool) -> Option<&'static str> {
-    let known = seek(world, token).find(NOW, |_, ()| holds())?;
+fn find(world: &World, token: &'static str) -> Option<&'static str> {
+    find_unless(world, token, &AtomicBool::new(false))
+}
+
+fn find_unless(world: &World, token: &'static str, withdrawn: &AtomicBool) -> Option<&'static str> {
+    let known = seek(world, token).find(NOW, withdrawn)?;
     Some(known.held.value().0)
 }
 
@@ -112,12 +122,12 @@ fn a_verification_that_began_before_a_clearing_is_never_found_after_it() {
                     |world| {
                         for _ in 0..3 {
                             let over = world.over.load(Ordering::Acquire);
-                            assert!(find(world, "a", || true).is_none() || !over);
+                            assert!(find(world, "a").is_none() || !over);
                         }
                     },
                 ],
             );
-            assert_eq!(find(&world, "a", || true), None);
+            assert_eq!(find(&world, "a"), None);
         },
         RUNS,
     );
@@ -129,9 +139,9 @@ fn a_token_is_never_found_under_another_of_the_same_hash() {
         || {
             let thread: fn(&World) = |world| {
                 for token in ["a", "b", "c"] {
-                    assert!(find(world, token, || true).is_none_or(|found| found == token));
+                    assert!(find(world, token).is_none_or(|found| found == token));
                     keep(world, token);
-                    assert!(find(world, token, || true).is_none_or(|found| found == token));
+                    assert!(find(world, token).is_none_or(|found| found == token));
                     seek(world, "b").forget();
                 }
             };
@@ -150,14 +160,13 @@ fn evidence_that_no_longer_holds_is_never_used() {
             let reader: fn(&World) = |world| {
                 for _ in 0..2 {
                     let over = world.over.load(Ordering::Acquire);
-                    let holds = || !world.over.load(Ordering::Acquire);
-                    assert!(find(world, "a", holds).is_none() || !over);
+                    assert!(find_unless(world, "a", &world.over).is_none() || !over);
                 }
             };
             let withdrawal: fn(&World) = |world| world.over.store(true, Ordering::Release);
             together(&world, [reader, withdrawal, reader]);
-            assert_eq!(find(&world, "a", || false), None);
-            assert_eq!(find(&world, "a", || true), None, "the entry was removed");
+            assert_eq!(find_unless(&world, "a", &world.over), None);
+            assert_eq!(find(&world, "a"), None, "the entry was removed");
         },
         RUNS,
     );

@@ -195,19 +195,14 @@ impl<V: Cached> VerifiedTokens<V> {
 impl<V: Cached> Sought<'_, '_, V> {
     /// Returns the token if it was verified within the lifetime and its evidence still holds.
     ///
-    /// `holds` may call code of the user, which may verify tokens in turn. This function never
-    /// waits for a lock.
-    pub(crate) fn find(
-        &self,
-        now: u64,
-        holds: impl Fn(&V, &V::Evidence) -> bool,
-    ) -> Option<Known<V>> {
-        if let Some(known) = self.find_near(now, &holds) {
+    /// [`Cached::is_valid`] may verify tokens in turn, so this function never waits for a lock.
+    pub(crate) fn find(&self, now: u64, state: &V::State) -> Option<Known<V>> {
+        if let Some(known) = self.find_near(now, state) {
             return Some(known);
         }
         let far = self.cache.far.get()?;
         let entry = far.get(&self.hashed)?;
-        if !self.cache.stands(&entry, now) || !holds(&entry.value, &entry.evidence) {
+        if !self.cache.stands(&entry, now) || !entry.value.is_valid(&entry.evidence, state) {
             // Another thread may have verified the token since, and kept that.
             far.remove_if(&self.hashed, |now| Arc::ptr_eq(now, &entry));
             return None;
@@ -227,13 +222,14 @@ impl<V: Cached> Sought<'_, '_, V> {
     }
 
     /// Looks in the near level. If its handle is invalid, another thread may have a newer entry.
-    fn find_near(&self, now: u64, holds: impl Fn(&V, &V::Evidence) -> bool) -> Option<Known<V>> {
+    fn find_near(&self, now: u64, state: &V::State) -> Option<Known<V>> {
         let near = self.cache.near();
         let mut table = near.lock()?;
         let slot = table.find(&self.hashed)?;
-        if self.cache.stands(&slot.entry, now) && holds(&slot.entry.value, &slot.entry.evidence) {
+        let entry = &slot.entry;
+        if self.cache.stands(entry, now) && entry.value.is_valid(&entry.evidence, state) {
             Counters::count(&near.counters.hits);
-            let due = slot.is_due(now).then(|| Arc::clone(&slot.entry));
+            let due = slot.is_due(now).then(|| Arc::clone(entry));
             if let Some(entry) = &due {
                 self.keep_far(entry);
             }
