@@ -2,8 +2,10 @@
 
 use proptest::prelude::*;
 
+use super::scopes::check_scope_list;
 use super::*;
 use crate::policy::{is_scope_octet, is_scope_token};
+use crate::rejection::RejectionKind;
 
 fn read(json: &str) -> Result<ClaimSetText, RejectionKind> {
     let limits = Limits::default().with_audiences(3).with_scopes(3);
