@@ -2,11 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "example/mod.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with the doc examples")]
+mod example;
+
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 
+use example::Request;
 use tollgate_core::policy::{any, not, role, scope};
-use tollgate_core::{Gate, Key, Policy, RequestView, SigningKey, TrustedIssuer, Verifier};
+use tollgate_core::{Gate, Key, Policy, SigningKey, TrustedIssuer, Verifier};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -54,22 +59,8 @@ impl Subscriber for Log {
     fn exit(&self, _: &Id) {}
 }
 
-struct Request(String);
-
-impl RequestView for Request {
-    fn method(&self) -> &'static str {
-        "GET"
-    }
-
-    fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        (name == "authorization")
-            .then_some(self.0.as_bytes())
-            .into_iter()
-    }
-
-    fn query(&self) -> Option<&str> {
-        None
-    }
+fn bearer(token: &str) -> Request {
+    Request::new("GET").with("authorization", format!("Bearer {token}"))
 }
 
 const SECRET: [u8; 32] = *b"SECRET-SECRET-SECRET-SECRET-SECR";
@@ -107,9 +98,7 @@ fn logged(change: &[(&str, serde_json::Value)]) -> String {
 
 fn log_of(token: &str) -> String {
     let log = Log::default();
-    let outcome = tracing::subscriber::with_default(log.clone(), || {
-        gate().decide(&Request(format!("Bearer {token}")))
-    });
+    let outcome = tracing::subscriber::with_default(log.clone(), || gate().decide(&bearer(token)));
     let text = log.0.lock().unwrap().clone();
     let debug = format!("{outcome:?} {:?}", gate());
     for segment in token.split('.').filter(|segment| segment.len() > 8) {
@@ -207,7 +196,7 @@ fn claims_that_do_not_fit_the_type_of_a_handler_are_logged_with_their_path() {
         "scope": "orders:read", "orgs": [{"tier": 1}, {"tier": "PERSON"}],
     });
     let signing = SigningKey::hs256(SECRET).unwrap().with_kid("k1");
-    let request = Request(format!("Bearer {}", signing.encode(&claims).unwrap()));
+    let request = bearer(&signing.encode(&claims).unwrap());
     let log = Log::default();
     let refusal = tracing::subscriber::with_default(log.clone(), || {
         gate()
@@ -349,7 +338,7 @@ fn a_role_without_a_role_claim_is_reported_once_for_each_issuer() {
                 "roles": ["clerk"],
             });
             let token = key(fill).encode(&claims).unwrap();
-            let decided = gate.decide(&Request(format!("Bearer {token}"))).unwrap();
+            let decided = gate.decide(&bearer(&token)).unwrap();
             decided.require(&route).unwrap();
         }
     });
@@ -384,7 +373,7 @@ fn a_token_after_the_end_of_the_secrets_is_logged_with_the_end() {
         .unwrap();
     let log = Log::default();
     tracing::subscriber::with_default(log.clone(), || {
-        let request = Request(format!("Bearer {token}"));
+        let request = bearer(&token);
         assert!(Gate::from(verifier).decide(&request).is_err());
     });
     let log = log.0.lock().unwrap().clone();

@@ -1,15 +1,20 @@
 //! Shared secrets beside public keys: two lists of one issuer, and the end of the secrets.
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
+#[path = "example/mod.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with the doc examples")]
+mod example;
+
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use example::Request;
 use serde_json::{Value, json};
 use tollgate_core::{
     Algorithm, ConfigErrorKind, Gate, IssuerSource, Key, KeyEpoch, KeySet, KeySource, MissingKey,
-    PreparedIssuer, RejectionKind, RequestView, SigningKey, Step, TrustedIssuer, Unavailable,
-    Verifier, VerifierBuilder,
+    PreparedIssuer, RejectionKind, SigningKey, Step, TrustedIssuer, Unavailable, Verifier,
+    VerifierBuilder,
 };
 
 const NOW: u64 = 1_700_000_000;
@@ -451,21 +456,6 @@ fn issuers_from_a_source_have_shared_secrets() {
 
 #[test]
 fn a_long_response_of_a_secret_ends_with_the_list() {
-    struct Bearer(String);
-    impl RequestView for Bearer {
-        fn method(&self) -> &'static str {
-            "GET"
-        }
-        fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-            (name == "authorization")
-                .then_some(self.0.as_bytes())
-                .into_iter()
-        }
-        fn query(&self) -> Option<&str> {
-            None
-        }
-    }
-
     let (old, new) = (secret(7), pem(Algorithm::ES256));
     let verifier = rules()
         .key(new.verifying_key())
@@ -475,7 +465,7 @@ fn a_long_response_of_a_secret_ends_with_the_list() {
         .unwrap();
     let gate = Gate::from(verifier);
     let left = |key: &SigningKey| {
-        let request = Bearer(format!("Bearer {}", token(key)));
+        let request = Request::new("GET").with("authorization", format!("Bearer {}", token(key)));
         gate.decide(&request).unwrap().expires_in().unwrap()
     };
     assert_eq!(left(&old), Duration::from_secs(60));

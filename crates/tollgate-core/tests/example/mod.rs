@@ -33,7 +33,9 @@ impl RequestView for Request {
 
 pub fn verifier() -> Verifier {
     let key = Key::hs256([7; 32]).expect("long enough");
-    let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience();
+    let builder = Verifier::builder()
+        .dangerous_any_issuer()
+        .dangerous_any_audience();
     builder.key(key).build().expect("consistent")
 }
 

@@ -8,10 +8,12 @@ use proptest::prelude::*;
 use serde_json::json;
 use tollgate_core::policy::max_authentication_age;
 use tollgate_core::{
-    Gate, IssuerSource, KeySet, PreparedIssuer, Principal, RequestView, RevocationCheck,
-    SigningKey, Standing, Step, TokenCache, TrustedIssuer, Unavailable, Verifier,
+    Gate, IssuerSource, KeySet, PreparedIssuer, Principal, RevocationCheck, SigningKey, Standing,
+    Step, TokenCache, TrustedIssuer, Unavailable, Verifier,
 };
 
+use super::example::Request;
+use super::gate::bearer;
 use super::similar_tokens::facts;
 use super::{Hand, ISSUER, NOW, Scripted, claims_with, es256, status};
 
@@ -106,24 +108,6 @@ impl IssuerSource for Tenants {
     }
 }
 
-struct Bearer(String);
-
-impl RequestView for Bearer {
-    fn method(&self) -> &'static str {
-        "GET"
-    }
-
-    fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        (name == "authorization")
-            .then_some(self.0.as_bytes())
-            .into_iter()
-    }
-
-    fn query(&self) -> Option<&str> {
-        None
-    }
-}
-
 /// Shared state with two gates.
 struct World {
     clock: Hand,
@@ -201,7 +185,7 @@ impl World {
             Act::Revoke(revoked) => self.revoked.store(*revoked, Ordering::SeqCst),
             Act::Forget => self.gates[0].verifier().forget_verified_tokens(),
             Act::Verify(token) => {
-                let request = Bearer(format!("Bearer {}", TOKENS[*token]));
+                let request = bearer(&TOKENS[*token]);
                 let [cached, cold] = self.gates.each_ref().map(|gate| outcome(gate, &request));
                 assert_eq!(cached, cold);
             }
@@ -211,7 +195,7 @@ impl World {
 }
 
 /// Formats every observable part of a decision.
-fn outcome(gate: &Gate, request: &Bearer) -> Result<String, String> {
+fn outcome(gate: &Gate, request: &Request) -> Result<String, String> {
     let recent = max_authentication_age(Duration::from_secs(4));
     match gate.decide(request) {
         Ok(authentication) => {

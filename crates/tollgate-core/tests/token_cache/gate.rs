@@ -7,42 +7,19 @@ use std::time::Duration;
 use serde_json::json;
 use tollgate_core::policy::{Policy, max_authentication_age, scope};
 use tollgate_core::{
-    Gate, GateBuilder, Principal, RejectionKind as Kind, RequestView, RevocationCheck, Source,
-    Standing, Step, Unavailable,
+    Gate, GateBuilder, Principal, RejectionKind as Kind, RevocationCheck, Source, Standing, Step,
+    Unavailable,
 };
 
+use super::example::Request;
 use super::{Hand, NOW, signer, status, token, token_with, usual};
 
-struct Request(&'static str, Vec<(&'static str, String)>);
-
-impl Request {
-    fn bearer(token: &str) -> Self {
-        Self("GET", Vec::new()).with("authorization", format!("Bearer {token}"))
-    }
-
-    fn post(token: &str) -> Self {
-        Self("POST", Vec::new()).with("cookie", format!("access={token}"))
-    }
-
-    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.1.push((name, value.into()));
-        self
-    }
+pub(crate) fn bearer(token: &str) -> Request {
+    Request::new("GET").with("authorization", format!("Bearer {token}"))
 }
 
-impl RequestView for Request {
-    fn method(&self) -> &str {
-        self.0
-    }
-
-    fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        let lines = self.1.iter().filter(move |(got, _)| *got == name);
-        lines.map(|(_, value)| value.as_bytes())
-    }
-
-    fn query(&self) -> Option<&str> {
-        None
-    }
+fn post(token: &str) -> Request {
+    Request::new("POST").with("cookie", format!("access={token}"))
 }
 
 fn gate(clock: &Hand, configure: impl FnOnce(GateBuilder) -> GateBuilder) -> Gate {
@@ -79,7 +56,7 @@ impl RevocationCheck for Revocations {
 fn a_revocation_applies_to_a_cached_token_immediately() {
     let revocations = Revocations::default();
     let gate = gate(&Hand::new(), |gate| gate.revocation(revocations.clone()));
-    let request = Request::bearer(&token(&signer()));
+    let request = bearer(&token(&signer()));
     for _ in 0..3 {
         assert!(gate.decide(&request).is_ok());
     }
@@ -98,7 +75,7 @@ fn the_policy_is_checked_each_time() {
     let gate = gate(&clock, |gate| {
         gate.require(max_authentication_age(Duration::from_secs(30)))
     });
-    let request = Request::bearer(&token_with(&signer(), &json!({ "auth_time": NOW })));
+    let request = bearer(&token_with(&signer(), &json!({ "auth_time": NOW })));
     for now in [NOW, NOW + 1, NOW + 30] {
         clock.set(now);
         assert!(gate.decide(&request).is_ok());
@@ -112,7 +89,7 @@ fn the_policy_is_checked_each_time() {
 fn a_route_policy_applies_to_a_cached_token() {
     let clock = Hand::new();
     let gate = gate(&clock, |gate| gate);
-    let request = Request::bearer(&token_with(
+    let request = bearer(&token_with(
         &signer(),
         &json!({ "auth_time": NOW, "scope": "read" }),
     ));
@@ -136,7 +113,7 @@ fn two_gates_with_one_verifier_have_their_own_policies() {
         .require(scope("admin"))
         .build()
         .unwrap();
-    let request = Request::bearer(&token_with(&signer(), &json!({ "scope": "read" })));
+    let request = bearer(&token_with(&signer(), &json!({ "scope": "read" })));
     for _ in 0..3 {
         assert!(open.decide(&request).is_ok());
         refuses(&closed, &request, Kind::InsufficientScope);
@@ -150,14 +127,14 @@ fn a_cookie_needs_proof_of_origin_each_time() {
         gate.source(Source::cookie("access")).require_csrf_token()
     });
     let token = token_with(&signer(), &json!({ "csrf": "c-1" }));
-    let own = || Request::post(&token).with("sec-fetch-site", "same-origin");
+    let own = || post(&token).with("sec-fetch-site", "same-origin");
     let right = own().with("x-csrf-token", "c-1");
     for _ in 0..3 {
         assert!(gate.decide(&right).is_ok());
     }
     refuses(&gate, &own(), Kind::CrossSite);
     refuses(&gate, &own().with("x-csrf-token", "c-2"), Kind::CrossSite);
-    let foreign = Request::post(&token).with("sec-fetch-site", "cross-site");
+    let foreign = post(&token).with("sec-fetch-site", "cross-site");
     refuses(&gate, &foreign.with("x-csrf-token", "c-1"), Kind::CrossSite);
     assert!(gate.decide(&right).is_ok());
 }
@@ -172,13 +149,13 @@ fn the_location_of_a_token_is_not_cached() {
     });
     let token = token(&signer());
     let seen = |request: &Request| gate.decide(request).unwrap().principal().unwrap().source();
-    let from_header = seen(&Request::bearer(&token));
-    let cookie = Request::post(&token).with("sec-fetch-site", "same-origin");
+    let from_header = seen(&bearer(&token));
+    let cookie = post(&token).with("sec-fetch-site", "same-origin");
     let from_cookie = seen(&cookie);
     assert_ne!(from_header, from_cookie);
-    assert_eq!(seen(&Request::bearer(&token)), from_header);
+    assert_eq!(seen(&bearer(&token)), from_header);
     assert_eq!(seen(&cookie), from_cookie);
-    refuses(&gate, &Request::post(&token), Kind::CrossSite);
+    refuses(&gate, &post(&token), Kind::CrossSite);
     assert_eq!(hits(&gate), 3);
 }
 
@@ -187,7 +164,7 @@ fn a_policy_refusal_is_not_cached() {
     let revocations = Revocations::default();
     let gate = gate(&Hand::new(), |gate| gate.revocation(revocations.clone()));
     revocations.0.store(true, Ordering::SeqCst);
-    let request = Request::bearer(&token(&signer()));
+    let request = bearer(&token(&signer()));
     // The verifier has cached the token, and the revocation check still runs.
     refuses(&gate, &request, Kind::Revoked);
     refuses(&gate, &request, Kind::Revoked);

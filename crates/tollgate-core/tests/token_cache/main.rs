@@ -5,6 +5,9 @@
 mod bounds;
 mod clearing;
 mod equality;
+#[path = "../example/mod.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with the doc examples")]
+mod example;
 mod failures;
 mod gate;
 mod issuers;

@@ -4,10 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tollgate_core::{
-    Algorithm, Gate, KeySource as _, RequestView, SigningKey, Step, Verifier, VerifierBuilder,
-};
+use tollgate_core::{Algorithm, Gate, KeySource as _, SigningKey, Step, Verifier, VerifierBuilder};
 use tollgate_oidc::{Event, RemoteJwks, RemoteKeys};
+use tollgate_testkit::conformance::Request;
 use tollgate_testkit::{FakeClock, FakeProvider, Mint};
 
 use crate::time::settled;
@@ -132,7 +131,7 @@ impl Service {
     }
 
     pub(crate) async fn send(&self, token: String) -> Answer {
-        match self.gate.begin(&Request(format!("Bearer {token}"))) {
+        match self.gate.begin(&bearer(&token)) {
             Step::Ready(decided) => answer(decided),
             Step::Pending(decision) => answer(decision.await),
         }
@@ -140,10 +139,7 @@ impl Service {
 
     /// Returns the answer if it does not wait.
     pub(crate) fn at_once(&self, key: &SigningKey) -> Option<Answer> {
-        match self
-            .gate
-            .begin(&Request(format!("Bearer {}", self.token(key))))
-        {
+        match self.gate.begin(&bearer(&self.token(key))) {
             Step::Ready(decided) => Some(answer(decided)),
             Step::Pending(_) => None,
         }
@@ -170,20 +166,6 @@ fn answer(decided: Result<tollgate_core::Authentication, tollgate_core::Refusal>
     }
 }
 
-struct Request(String);
-
-impl RequestView for Request {
-    fn method(&self) -> &'static str {
-        "GET"
-    }
-
-    fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        (name == "authorization")
-            .then_some(self.0.as_bytes())
-            .into_iter()
-    }
-
-    fn query(&self) -> Option<&str> {
-        None
-    }
+fn bearer(token: &str) -> Request {
+    Request::new("GET", "/").with("authorization", format!("Bearer {token}"))
 }
