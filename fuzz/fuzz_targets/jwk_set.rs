@@ -1,5 +1,5 @@
-//! Fuzzes a JWK Set, a map of certificates, a single JWK and PEM. Every key that is kept is usable, and every member is
-//! accounted for.
+//! Fuzzes a JWK Set, a map of certificates, a single JWK and PEM. Every key that is kept is usable,
+//! and every member is accounted for.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -142,7 +142,8 @@ fn the_inner_of_two_gates_counts() {
         for (gates, expected) in [
             ([&by_cookie, &plain], seen(200, "")),
             ([&plain, &by_cookie], seen(200, "u-7")),
-            // The outer gate admitted the caller whom the inner one refuses, or the other way round.
+            // The outer gate admitted the caller whom the inner one refuses, or the other way
+            // round.
             ([&guarded, &by_cookie], seen(403, "u-7")),
             ([&by_cookie, &guarded], seen(403, "u-7")),
         ] {

@@ -10,8 +10,8 @@ use crate::workspace::Workspace;
 /// The imported modules of each module, each with a file that contains the import.
 type Imports = BTreeMap<String, BTreeMap<String, String>>;
 
-/// Fails if two modules import each other, directly or through other modules: two top-level modules,
-/// or two directories of one directory.
+/// Fails if two modules import each other, directly or through other modules: two top-level
+/// modules, or two directories of one directory.
 ///
 /// A module counts with everything below it. Test modules do not count.
 pub(crate) fn check(workspace: &Workspace) -> StepResult {

@@ -125,8 +125,8 @@ fn host() -> Result<String, String> {
         .ok_or_else(|| "`rustc -vV` names no host".to_owned())
 }
 
-/// Runs one target, from the corpus of the repository and from `target/fuzz/corpus`, which keeps the
-/// new inputs of this checkout. The corpus of the repository is only read.
+/// Runs one target, from the corpus of the repository and from `target/fuzz/corpus`, which keeps
+/// the new inputs of this checkout. The corpus of the repository is only read.
 fn fuzz(tools: &Tools<'_>, binary: &Path, seconds: u32) -> Result<(), String> {
     let name = name(binary);
     let corpus = tools.workspace.target.join("fuzz/corpus").join(&name);

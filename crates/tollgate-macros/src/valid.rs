@@ -32,7 +32,8 @@ impl Input<'_> {
             Shape::Unit => Err(Error::new_spanned(
                 self.ident,
                 format!(
-                    "the claims of a token are an object: write `struct {} {{}}` to read none of them",
+                    "the claims of a token are an object: write `struct {} {{}}` to read none of \
+                     them",
                     self.ident
                 ),
             )),
@@ -103,7 +104,8 @@ fn check_lifetimes(generics: &Generics) -> syn::Result<()> {
     {
         Some(lifetime) => Err(Error::new_spanned(
             lifetime,
-            "claims own their data, since they outlive the token: use `String` or `Cow<'static, str>` for borrowed text",
+            "claims own their data, since they outlive the token: use `String` or `Cow<'static, \
+             str>` for borrowed text",
         )),
         None => Ok(()),
     }

@@ -103,8 +103,8 @@ pub enum Event {
         /// The issuer, or the URL of the set.
         source: Arc<str>,
     },
-    /// A fetch did not return a key for the `kid` and `alg` of tokens: the tokens are forged, or the
-    /// issuer signs with a key that it does not publish. Emitted at most once per fetch.
+    /// A fetch did not return a key for the `kid` and `alg` of tokens: the tokens are forged, or
+    /// the issuer signs with a key that it does not publish. Emitted at most once per fetch.
     #[non_exhaustive]
     UnknownKey {
         /// The issuer, or the URL of the set.
@@ -158,7 +158,8 @@ impl fmt::Display for Event {
                 ..
             } => write!(
                 f,
-                "{source:?} has {keys} keys for {} s: added {added:?}, withdrawn {withdrawn:?}, {} skipped",
+                "{source:?} has {keys} keys for {} s: added {added:?}, withdrawn {withdrawn:?}, \
+                 {} skipped",
                 life.as_secs(),
                 skipped.len()
             ),
@@ -176,7 +177,8 @@ impl fmt::Display for Event {
                 ..
             } => write!(
                 f,
-                "{source:?} cannot be fetched ({consecutive} in a row), its keys are used for another {} s: {error}",
+                "{source:?} cannot be fetched ({consecutive} in a row), its keys are used for \
+                 another {} s: {error}",
                 usable_for.as_secs()
             ),
             Self::Expired { .. } => write!(
@@ -190,7 +192,8 @@ impl fmt::Display for Event {
             Self::UnknownKey { kid, count, .. } => {
                 write!(
                     f,
-                    "{source:?} does not have {count} keys that tokens named by `kid` and `alg`, as {kid:?}"
+                    "{source:?} does not have {count} keys that tokens named by `kid` and `alg`, \
+                     as {kid:?}"
                 )
             }
         }

@@ -187,7 +187,8 @@ impl Oidc {
 
 impl RemoteJwks {
     /// Starts from the URL of the set: a JWK Set, or a map of `kid` to certificate as Google and
-    /// Firebase publish it ([`KeySet::from_certificate_map`](tollgate_core::KeySet::from_certificate_map)).
+    /// Firebase publish it
+    /// ([`KeySet::from_certificate_map`](tollgate_core::KeySet::from_certificate_map)).
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -231,7 +232,8 @@ impl<By> RemoteKeysBuilder<By> {
     }
 
     /// Reads the set as a SPIFFE trust bundle: its keys have the `use` `jwt-svid`, and all
-    /// others are skipped ([`KeySet::from_spiffe_bundle`](tollgate_core::KeySet::from_spiffe_bundle)).
+    /// others are skipped
+    /// ([`KeySet::from_spiffe_bundle`](tollgate_core::KeySet::from_spiffe_bundle)).
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }

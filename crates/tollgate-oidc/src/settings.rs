@@ -148,7 +148,8 @@ impl Settings {
                         || self.metadata_url.is_some()
                         || self.same_origin
                         || self.private_addresses),
-                "`jwks_url`, `metadata_url`, `require_same_origin` and `dangerous_allow_private_addresses` are for an issuer with metadata: remove them",
+                "`jwks_url`, `metadata_url`, `require_same_origin` and \
+                 `dangerous_allow_private_addresses` are for an issuer with metadata: remove them",
             ),
             (
                 self.timeout.is_zero(),
@@ -160,7 +161,8 @@ impl Settings {
             ),
             (
                 self.cool_down < Duration::from_secs(1),
-                "`cool_down` is shorter than 1 s: forged tokens could flood the issuer with fetches",
+                "`cool_down` is shorter than 1 s: forged tokens could flood the issuer with \
+                 fetches",
             ),
             (
                 least > most,
@@ -172,11 +174,13 @@ impl Settings {
             ),
             (
                 self.cool_down > least,
-                "`cool_down` is longer than the minimum `life`: keys would expire before the next fetch",
+                "`cool_down` is longer than the minimum `life`: keys would expire before the next \
+                 fetch",
             ),
             (
                 self.stale_if_error > DAY,
-                "`stale_if_error` is longer than 24 hours: a withdrawn key would be trusted that long",
+                "`stale_if_error` is longer than 24 hours: a withdrawn key would be trusted that \
+                 long",
             ),
         ];
         match mistakes.into_iter().find(|(mistaken, _)| *mistaken) {

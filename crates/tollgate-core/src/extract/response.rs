@@ -10,8 +10,8 @@ use super::head::known;
 use crate::gate::Refusal;
 use crate::rejection::answer::Answer;
 
-/// Converts a refusal to a response. The [`Rejection`](crate::Rejection) is in its extensions, and the
-/// [`Authentication`](crate::Authentication) of a caller whom a policy refused.
+/// Converts a refusal to a response. The [`Rejection`](crate::Rejection) is in its extensions, and
+/// the [`Authentication`](crate::Authentication) of a caller whom a policy refused.
 ///
 /// A field that HTTP does not allow is omitted, and an invalid status code becomes 500: only a hook
 /// can have set either. See [`Answer::set`].

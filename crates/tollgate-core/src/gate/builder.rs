@@ -177,8 +177,8 @@ impl GateBuilder {
 
     /// Accepts a cookie on unsafe methods from pages of this origin too, such as
     /// `https://app.example.com`: scheme, host and, if not the default, port (RFC 6454 section
-    /// 6.2). `build` refuses any other text, such as one with a trailing slash, a path or a wildcard,
-    /// and names the mistake.
+    /// 6.2). `build` refuses any other text, such as one with a trailing slash, a path or a
+    /// wildcard, and names the mistake.
     ///
     /// Apps and extensions have an origin too: `tauri://localhost`, `capacitor://localhost` and
     /// `chrome-extension://<id>`. Every Tauri or Capacitor app has the same one, but the cookies of
@@ -609,7 +609,8 @@ impl GateBuilder {
         if gate.csrf_token && !cookies {
             return Err(ConfigError::new(
                 Kind::Contradiction,
-                "`require_csrf_token` is for cookies, and no source is one: name it, or leave the token out",
+                "`require_csrf_token` is for cookies, and no source is one: name it, or leave the \
+                 token out",
             ));
         }
         let revoked = gate.revocation.as_deref().and_then(RevocationCheck::issuer);
@@ -624,13 +625,15 @@ impl GateBuilder {
             if gate.grpc_answers || gate.origins.plain_http {
                 return Err(ConfigError::new(
                     Kind::Contradiction,
-                    "`forward_auth` contradicts `grpc_answers`, which proxies read as success, and `dangerous_plain_http`, because the proxy tells the scheme: remove one",
+                    "`forward_auth` contradicts `grpc_answers`, which proxies read as success, \
+                     and `dangerous_plain_http`, because the proxy tells the scheme: remove one",
                 ));
             }
             if gate.login_redirect.is_some() {
                 return Err(ConfigError::new(
                     Kind::Contradiction,
-                    "`login_redirect` contradicts `forward_auth`, where the proxy redirects: remove one",
+                    "`login_redirect` contradicts `forward_auth`, where the proxy redirects: \
+                     remove one",
                 ));
             }
         }
@@ -642,14 +645,16 @@ impl GateBuilder {
             return Err(ConfigError::new(
                 Kind::Contradiction,
                 format!(
-                    "`require` has the role {role:?}, but no issuer of the verifier has a `role_claim`: set the claim that holds the roles"
+                    "`require` has the role {role:?}, but no issuer of the verifier has a \
+                     `role_claim`: set the claim that holds the roles"
                 ),
             ));
         }
         if gate.policy.is_some() && (gate.optional || gate.pass_preflight) {
             return Err(ConfigError::new(
                 Kind::Contradiction,
-                "a policy for every request stands beside `optional` or `pass_preflight`, which let requests past it",
+                "a policy for every request stands beside `optional` or `pass_preflight`, which \
+                 let requests past it",
             ));
         }
         Ok(self.into_gate())

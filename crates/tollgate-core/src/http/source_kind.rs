@@ -51,8 +51,8 @@ impl SourceKind {
     }
 }
 
-/// The name in logs and metrics: `bearer`, `cookie`, `websocket_protocol`, `header`, `proxy_header`,
-/// `query`.
+/// The name in logs and metrics: `bearer`, `cookie`, `websocket_protocol`, `header`,
+/// `proxy_header`, `query`.
 impl fmt::Display for SourceKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

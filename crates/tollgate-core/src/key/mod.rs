@@ -392,8 +392,8 @@ impl Key {
         Arc::ptr_eq(&self.prepared, &other.prepared) && self.kid == other.kid
     }
 
-    /// Returns `true` if `signature` is valid for `message` by this key and algorithm, which the key
-    /// [can serve](Self::can_serve).
+    /// Returns `true` if `signature` is valid for `message` by this key and algorithm, which the
+    /// key [can serve](Self::can_serve).
     pub(crate) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         self.prepared.verify(algorithm, message, signature)
     }

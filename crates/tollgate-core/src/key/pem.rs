@@ -1,5 +1,6 @@
 //! Keys in PEM, the textual encoding of RFC 7468, also in the forms of environment variables: with
-//! the characters `\n` for line ends, on one line, in quotes, after a byte order mark, or in base64.
+//! the characters `\n` for line ends, on one line, in quotes, after a byte order mark, or in
+//! base64.
 //!
 //! Other crates for PEM differ from this reader in the texts that they accept (indented lines,
 //! headers, unknown labels), and none of them zeroizes the text of a private key.

@@ -120,8 +120,8 @@ pub(super) enum PublicKey {
 }
 
 impl PublicKey {
-    /// Creates an RSA key (RFC 7518 section 6.3.1) from modulus and exponent. Leading zero bytes are
-    /// ignored.
+    /// Creates an RSA key (RFC 7518 section 6.3.1) from modulus and exponent. Leading zero bytes
+    /// are ignored.
     pub(super) fn rsa(n: &[u8], e: &[u8]) -> Result<Self, KeyError> {
         let (n, e) = (without_zeros(n), without_zeros(e));
         let (Some(&n_first), Some(&n_last)) = (n.first(), n.last()) else {
@@ -168,7 +168,8 @@ impl PublicKey {
         if point.len() != curve.point_len() || point.first() != Some(&4) {
             return Err(KeyError::new(
                 KeyErrorKind::InvalidPoint,
-                "it must be in uncompressed form, each coordinate as long as the field of the curve",
+                "it must be in uncompressed form, each coordinate as long as the field of the \
+                 curve",
             ));
         }
         Ok(Self::Ec {

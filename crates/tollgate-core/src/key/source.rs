@@ -182,9 +182,9 @@ pub trait KeySource: Send + Sync {
         None
     }
 
-    /// Records that a token has passed every check of the verifier with a key of the source, or with
-    /// a [shared secret](crate::TrustedIssuer::shared_secret) of its issuer, at a time in seconds
-    /// since the epoch.
+    /// Records that a token has passed every check of the verifier with a key of the source, or
+    /// with a [shared secret](crate::TrustedIssuer::shared_secret) of its issuer, at a time in
+    /// seconds since the epoch.
     ///
     /// Called on the request path; must not block. For cached tokens it is called at least once per
     /// second and thread, so the calls do not count the uses. The default implementation does

@@ -455,7 +455,8 @@ impl<Of> IssuerRules<Of> {
     }
 
     /// Accepts an integer in `sub`, against RFC 7519 section 4.1.2, as its text: `42` is the
-    /// subject `"42"`. A number with a fraction or an exponent is refused. By default every number is.
+    /// subject `"42"`. A number with a fraction or an exponent is refused. By default every number
+    /// is.
     ///
     /// A user `42` and a user `"42"` are one subject: set it only for an issuer that sends all
     /// subjects as numbers.
@@ -532,9 +533,9 @@ impl<Of> IssuerRules<Of> {
     }
 
     /// Adds a claim that holds roles: a string, an array of strings, or an object of objects whose
-    /// member names are the roles (as Zitadel sends them). See [`ClaimPath`] for the path: text such
-    /// as `realm_access.roles`, or exact names such as `["realm_access", "roles"]`, which no other
-    /// claim can shadow. Repeated calls add claims.
+    /// member names are the roles (as Zitadel sends them). See [`ClaimPath`] for the path: text
+    /// such as `realm_access.roles`, or exact names such as `["realm_access", "roles"]`, which no
+    /// other claim can shadow. Repeated calls add claims.
     ///
     /// `build` refuses an empty name, and exact names below a registered claim that is never an
     /// object, such as `["sub", "roles"]`. If no token has a value there, the log has one warning.

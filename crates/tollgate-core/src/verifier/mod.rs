@@ -145,7 +145,8 @@ impl Verifier {
             Err(Step::Ready(outcome)) => outcome?.without_proof(),
             Err(Step::Pending(_)) => {
                 let second = std::time::Duration::from_secs(1);
-                let detail = "a key source is being asked for the token's key, and this call cannot wait for it";
+                let detail = "a key source is being asked for the token's key, and this call \
+                              cannot wait for it";
                 Err(Rejection::unavailable(second, detail))
             }
         }

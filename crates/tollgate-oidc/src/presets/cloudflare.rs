@@ -22,8 +22,8 @@ pub const CLOUDFLARE_ACCESS_HEADER: &str = "Cf-Access-Jwt-Assertion";
 ///
 /// The token is in the header [`CLOUDFLARE_ACCESS_HEADER`]: set it as the only
 /// [source](tollgate_core::Source::header_of_proxy) of the gate. Access fills it from the cookie
-/// `CF_Authorization` of the browser, also for requests that other sites cause, so the gate requires
-/// proof of origin. For an application that only services call, use
+/// `CF_Authorization` of the browser, also for requests that other sites cause, so the gate
+/// requires proof of origin. For an application that only services call, use
 /// [`Source::header`](tollgate_core::Source::header).
 ///
 /// All applications of a team share issuer and keys: the audience separates them. Also checks that

@@ -20,8 +20,8 @@ use crate::oidc::Oidc;
 ///
 /// Scopes come from `scope`. Roles are the realm's, from `realm_access.roles`. A client's own roles
 /// are in `resource_access`, kept apart because one name may mean two things. To add those of a
-/// client `orders`, use `.role_claim(["resource_access", "orders", "roles"])`. These are exact names,
-/// so a client ID may contain dots.
+/// client `orders`, use `.role_claim(["resource_access", "orders", "roles"])`. These are exact
+/// names, so a client ID may contain dots.
 ///
 /// Not supported: tokens bound to a key of the client (`typ` is `DPoP`), and lightweight access
 /// tokens without these claims.

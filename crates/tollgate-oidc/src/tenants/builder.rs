@@ -233,7 +233,8 @@ impl TenantsBuilder {
         let mut settings = self.template.0;
         if settings.metadata_url.is_some() || settings.jwks_url.is_some() {
             return refuse(
-                "`metadata_url` or `jwks_url` would apply to all tenants: remove it from the template",
+                "`metadata_url` or `jwks_url` would apply to all tenants: remove it from the \
+                 template",
             );
         }
         settings.check()?;

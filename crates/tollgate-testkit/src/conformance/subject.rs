@@ -42,8 +42,8 @@ pub trait Subject {
     /// Sends a request through the case's gate and policy to its handler.
     fn send(&mut self, case: &Case, request: &Request) -> Response;
 
-    /// `false` if the case's gate is no layer around the handler, so that no outer layer can see the
-    /// authentication of an admitted request.
+    /// `false` if the case's gate is no layer around the handler, so that no outer layer can see
+    /// the authentication of an admitted request.
     fn has_layer(&self) -> bool {
         true
     }

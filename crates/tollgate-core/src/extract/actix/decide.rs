@@ -49,7 +49,8 @@ fn check_single(request: &HttpRequest, known: &Authentication) -> Result<(), Ref
         .all(|gate| known.is_by(gate))
     {
         return Err(Refusal::misconfigured(
-            "a layer decided by one gate and the app's data hold another: it is undecided which one counts",
+            "a layer decided by one gate and the app's data hold another: it is undecided which \
+             one counts",
         ));
     }
     let plain = request.app_data::<Verifier>();
@@ -62,7 +63,8 @@ fn check_single(request: &HttpRequest, known: &Authentication) -> Result<(), Ref
         .all(|verifier| known.is_by_verifier(verifier))
     {
         return Err(Refusal::misconfigured(
-            "a layer decided by one verifier and the app's data hold another: it is undecided which one counts",
+            "a layer decided by one verifier and the app's data hold another: it is undecided \
+             which one counts",
         ));
     }
     Ok(())
@@ -93,7 +95,8 @@ fn gate(request: &HttpRequest) -> Result<Cow<'_, Gate>, Refusal> {
         (Some(Form::Verifier(verifier)), None) => Ok(Cow::Owned(Gate::from(verifier.clone()))),
         (None, _) => Err(Refusal::missing_layer()),
         (Some(_), Some(_)) => Err(Refusal::misconfigured(
-            "the app's data hold more than one form of a gate or verifier: it is undecided which one counts",
+            "the app's data hold more than one form of a gate or verifier: it is undecided which \
+             one counts",
         )),
     }
 }

@@ -176,10 +176,10 @@ impl Principal {
         self.verified().issuer()
     }
 
-    /// Returns `true` if the token is of this issuer, named by `iss` or by any other name that the rules of
-    /// the token's issuer have for it: an [alias](crate::VerifierBuilder::issuer_alias), another
-    /// template filled in with the same [tenant](crate::VerifierBuilder::tenants), or a template,
-    /// which names all its tenants.
+    /// Returns `true` if the token is of this issuer, named by `iss` or by any other name that the
+    /// rules of the token's issuer have for it: an [alias](crate::VerifierBuilder::issuer_alias),
+    /// another template filled in with the same [tenant](crate::VerifierBuilder::tenants), or a
+    /// template, which names all its tenants.
     ///
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
