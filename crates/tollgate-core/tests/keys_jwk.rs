@@ -551,7 +551,7 @@ fn an_optional_member_that_is_null_or_an_empty_array_is_absent() {
                 let key = Key::from_jwk(jwk.to_string());
                 assert!(key.is_ok(), "{jwk}: {key:?}");
                 let set = json!({"keys": [jwk]}).to_string();
-                let set = KeySet::public_from_json(set).unwrap();
+                let set = KeySet::from_public_json(set).unwrap();
                 assert_eq!((set.len(), set.skipped().len()), (1, 0), "{name}");
                 assert_eq!(
                     set.tolerated().len(),
@@ -660,7 +660,7 @@ fn certificates_must_match_the_key() {
 /// Returns the tolerated members of a JWK that is usable, with the reasons.
 fn tolerated(jwk: &Value) -> Vec<(String, &'static str)> {
     algorithms(jwk);
-    let set = KeySet::public_from_json(json!({"keys": [jwk]}).to_string()).unwrap();
+    let set = KeySet::from_public_json(json!({"keys": [jwk]}).to_string()).unwrap();
     assert_eq!((set.len(), set.skipped().len()), (1, 0), "{jwk}");
     let tolerated = set.tolerated().iter();
     tolerated

@@ -386,7 +386,7 @@ fn each_unusable_member_is_skipped_with_a_reason() {
         ("no key at all", json!([1, 2]), Some(Malformed)),
     ];
     let members: Vec<_> = table.iter().map(|(_, member, _)| member).collect();
-    let set = KeySet::public_from_json(json!({"keys": members}).to_string()).unwrap();
+    let set = KeySet::from_public_json(json!({"keys": members}).to_string()).unwrap();
     let mut skipped = set.skipped().iter();
     for (index, (name, _, expected)) in table.iter().enumerate() {
         if let Some(expected) = expected {
@@ -408,17 +408,17 @@ fn each_unusable_member_is_skipped_with_a_reason() {
 fn published_secrets_are_always_skipped() {
     for others in [String::new(), format!(",{ED}"), format!(",{OCT}")] {
         let text = format!("{{\"keys\":[{OCT}{others}]}}");
-        let set = KeySet::public_from_json(text).unwrap();
+        let set = KeySet::from_public_json(text).unwrap();
         assert!(set.keys().iter().all(|key| !key.family().is_symmetric()));
         assert_eq!(set.skipped()[0].error.kind(), PublishedSecret);
     }
     // Other rules are the same as for any set.
     assert_eq!(
-        KeySet::public_from_json("{}").unwrap_err().kind(),
+        KeySet::from_public_json("{}").unwrap_err().kind(),
         MissingMember
     );
     assert!(
-        KeySet::public_from_json("{\"keys\":[]}")
+        KeySet::from_public_json("{\"keys\":[]}")
             .unwrap()
             .is_empty()
     );
@@ -483,9 +483,9 @@ fn texts_of_published_keys_are_bounded() {
         json!({"keys": [jwk]}).to_string()
     };
     for member in ["kid", "issuer"] {
-        let set = KeySet::public_from_json(key(member, 512)).unwrap();
+        let set = KeySet::from_public_json(key(member, 512)).unwrap();
         assert_eq!((set.len(), set.skipped().len()), (1, 0), "{member}");
-        let set = KeySet::public_from_json(key(member, 513)).unwrap();
+        let set = KeySet::from_public_json(key(member, 513)).unwrap();
         assert_eq!(
             (set.len(), set.skipped()[0].error.kind()),
             (0, TooLarge),
@@ -499,7 +499,7 @@ fn texts_of_published_keys_are_bounded() {
     // The text of a skipped key is not kept either.
     let set = json!({"keys": [{"kty": "AKP", "kid": "k".repeat(513)}]}).to_string();
     assert_eq!(
-        KeySet::public_from_json(set).unwrap().skipped()[0].kid,
+        KeySet::from_public_json(set).unwrap().skipped()[0].kid,
         None
     );
 }

@@ -125,7 +125,7 @@ impl Service {
     pub(crate) fn readings() -> [(&'static str, Reading); 3] {
         [
             ("/closed", Reading::FailClosed),
-            ("/stale", Reading::StaleUpTo(STALE)),
+            ("/stale", Reading::StaleIfError(STALE)),
             ("/open", Reading::DangerousFailOpen),
         ]
     }

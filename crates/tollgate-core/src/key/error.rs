@@ -126,7 +126,7 @@ pub enum KeyErrorKind {
     /// A shared secret in a set that also has keys of other types.
     MixedSet,
     /// A shared secret in a published set: see
-    /// [`KeySet::public_from_json`](crate::KeySet::public_from_json).
+    /// [`KeySet::from_public_json`](crate::KeySet::from_public_json).
     PublishedSecret,
     /// The cryptographic library failed, for example to get randomness.
     Backend,

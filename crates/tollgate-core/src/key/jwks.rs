@@ -171,12 +171,12 @@ impl KeySet {
     /// let json =
     ///     r#"{"keys": [{"kty": "oct", "k": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE"}]}"#;
     /// assert_eq!(KeySet::from_json(json)?.len(), 1);
-    /// let public = KeySet::public_from_json(json)?;
+    /// let public = KeySet::from_public_json(json)?;
     /// assert!(public.is_empty());
     /// assert_eq!(public.skipped()[0].error.kind(), KeyErrorKind::PublishedSecret);
     /// # Ok::<(), tollgate::KeyError>(())
     /// ```
-    pub fn public_from_json(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+    pub fn from_public_json(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         Self::read(json.as_ref(), true, Purpose::Verify)
     }
 

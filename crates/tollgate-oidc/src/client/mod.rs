@@ -88,10 +88,10 @@ impl HttpClient {
     /// ```
     /// use tollgate::oidc::{HttpClient, OidcErrorKind};
     ///
-    /// let error = HttpClient::trusting("not a certificate").unwrap_err();
+    /// let error = HttpClient::with_root_certificates("not a certificate").unwrap_err();
     /// assert_eq!(error.kind(), OidcErrorKind::Misconfigured);
     /// ```
-    pub fn trusting(pem: impl AsRef<[u8]>) -> Result<Self, OidcError> {
+    pub fn with_root_certificates(pem: impl AsRef<[u8]>) -> Result<Self, OidcError> {
         Self::build(&certificates(pem.as_ref())?, &system_resolver(), is_public)
     }
 
@@ -171,7 +171,7 @@ impl HttpClient {
                 format!("the CA of the cluster cannot be read: {error}"),
             )
         })?;
-        Self::trusting(authority)?
+        Self::with_root_certificates(authority)?
             .bearer_token_file("https://kubernetes.default.svc", directory.join("token"))
     }
 

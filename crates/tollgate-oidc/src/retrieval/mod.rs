@@ -317,7 +317,7 @@ impl Retriever {
 
 /// Reads a set with at least one usable key, or a map of `kid` to certificate.
 fn read_set(content: &[u8], settings: &Settings) -> Result<KeySet, OidcError> {
-    let set = match KeySet::public_from_json(content) {
+    let set = match KeySet::from_public_json(content) {
         _ if settings.spiffe_bundle => KeySet::from_spiffe_bundle(content),
         Err(error) if error.kind() == KeyErrorKind::MissingMember => {
             let map = KeySet::from_certificate_map(content).ok();

@@ -359,7 +359,7 @@ async fn trust_bundles() {
         assert_eq!(verify(other), Some(Kind::UnknownKey));
     }
     let text = bundle.to_string();
-    let ordinary = KeySet::public_from_json(&text).unwrap();
+    let ordinary = KeySet::from_public_json(&text).unwrap();
     let kids: Vec<_> = ordinary.keys().iter().map(|key| key.kid()).collect();
     assert_eq!(kids, [Some("sig"), Some("unused")]);
     assert_eq!(ordinary.skipped().len(), 3);
@@ -432,5 +432,5 @@ fn the_set_of_cloudflare_is_read() {
         "keys": [jwk], "public_cert": { "kid": "k", "cert": "-----BEGIN CERTIFICATE-----" },
         "public_certs": [{ "kid": "k", "cert": "-----BEGIN CERTIFICATE-----" }],
     });
-    assert_eq!(KeySet::public_from_json(set.to_string()).unwrap().len(), 1);
+    assert_eq!(KeySet::from_public_json(set.to_string()).unwrap().len(), 1);
 }

@@ -26,16 +26,16 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// use tollgate::session::Reading;
 ///
 /// assert_eq!(Reading::default(), Reading::FailClosed);
-/// assert_ne!(Reading::StaleUpTo(Duration::from_secs(60)), Reading::DangerousFailOpen);
+/// assert_ne!(Reading::StaleIfError(Duration::from_secs(60)), Reading::DangerousFailOpen);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reading {
     /// Refuses the token with 503. The default.
     #[default]
     FailClosed,
-    /// Accepts the token if the replica was complete less than this long ago. Refuses it with 503
-    /// after that.
-    StaleUpTo(Duration),
+    /// Accepts the token if the replica was complete less than this long ago, like
+    /// `stale-if-error` of RFC 5861 section 4. Refuses it with 503 after that.
+    StaleIfError(Duration),
     /// Accepts the token and logs a warning. By cutting off the store, an attacker can use tokens
     /// that were revoked in the meantime.
     DangerousFailOpen,
@@ -184,10 +184,10 @@ async fn ask(
 /// Applies the [`Reading`]. Tokens that are known to be revoked were refused before.
 fn without_an_answer(shared: &Shared, reading: Reading) -> Result<Standing, Unavailable> {
     match reading {
-        Reading::StaleUpTo(most) if shared.replica.age().is_some_and(|age| age < most) => {
+        Reading::StaleIfError(most) if shared.replica.age().is_some_and(|age| age < most) => {
             Ok(Standing::Good)
         }
-        Reading::FailClosed | Reading::StaleUpTo(_) => Err(Unavailable::new(RETRY_AFTER)),
+        Reading::FailClosed | Reading::StaleIfError(_) => Err(Unavailable::new(RETRY_AFTER)),
         Reading::DangerousFailOpen => {
             tracing::warn!(target: "tollgate", "token accepted without a revocation check");
             Ok(Standing::Good)

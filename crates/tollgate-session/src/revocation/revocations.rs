@@ -324,8 +324,8 @@ impl Revocations {
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
     /// #     .build()?;
-    /// let check = revocations.reading(Reading::StaleUpTo(std::time::Duration::from_secs(60)));
-    /// assert!(format!("{check:?}").contains("StaleUpTo(60s)"));
+    /// let check = revocations.reading(Reading::StaleIfError(std::time::Duration::from_secs(60)));
+    /// assert!(format!("{check:?}").contains("StaleIfError(60s)"));
     /// # Ok::<(), tollgate::ConfigError>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

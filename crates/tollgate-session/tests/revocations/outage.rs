@@ -32,7 +32,7 @@ async fn each_reading_is_bounded_in_time_and_recovers() {
         let stale = Duration::from_secs(60);
         for (reading, wanted) in [
             (Reading::FailClosed, Verdict::Unavailable),
-            (Reading::StaleUpTo(stale), Verdict::Good),
+            (Reading::StaleIfError(stale), Verdict::Good),
             (Reading::DangerousFailOpen, Verdict::Good),
         ] {
             let check = revocations.reading(reading);
@@ -53,7 +53,7 @@ async fn each_reading_is_bounded_in_time_and_recovers() {
             sleep(Duration::from_secs(1)).await;
         }
         sleep(stale).await;
-        let late = revocations.reading(Reading::StaleUpTo(stale));
+        let late = revocations.reading(Reading::StaleIfError(stale));
         assert_eq!(
             verdict(&late, &good).await,
             Verdict::Unavailable,
@@ -84,7 +84,7 @@ async fn an_unread_replica_is_never_stale() {
         store.script().all(mood);
         let revocations = instance(&store);
         moment().await;
-        let check = revocations.reading(Reading::StaleUpTo(Duration::from_secs(1_000_000)));
+        let check = revocations.reading(Reading::StaleIfError(Duration::from_secs(1_000_000)));
         assert_eq!(
             verdict(&check, &of_session("good")).await,
             Verdict::Unavailable,
@@ -99,7 +99,7 @@ async fn the_staleness_bound_is_exact() {
     let store = Scripted::new();
     let revocations = cut_off(&store, Mood::Down).await;
     let most = Duration::from_secs(30);
-    let check = revocations.reading(Reading::StaleUpTo(most));
+    let check = revocations.reading(Reading::StaleIfError(most));
     let age = || revocations.status().confirmed.unwrap();
     sleep(
         most.checked_sub(age())

@@ -77,7 +77,7 @@ async fn a_certificate_is_checked() {
     // A process-wide provider is neither needed nor installed.
     assert!(CryptoProvider::get_default().is_none());
 
-    let trusting = HttpClient::trusting(&authority).unwrap();
+    let trusting = HttpClient::with_root_certificates(&authority).unwrap();
     assert_eq!(
         get(&trusting, format!("https://localhost:{port}/")).await,
         Ok(200)
@@ -97,7 +97,7 @@ async fn a_certificate_is_checked() {
     assert!(text.contains("UnknownIssuer"), "{text}");
     // Another CA with the same name.
     let (other, _) = start().await;
-    let other = HttpClient::trusting(other).unwrap();
+    let other = HttpClient::with_root_certificates(other).unwrap();
     let (kind, _) = get(&other, format!("https://localhost:{port}/"))
         .await
         .unwrap_err();
@@ -150,7 +150,7 @@ fn roots_are_certificates() {
         "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
         "-----BEGIN CERTIFICATE-----\nA",
     ] {
-        let error = HttpClient::trusting(pem).unwrap_err();
+        let error = HttpClient::with_root_certificates(pem).unwrap_err();
         assert_eq!(error.kind(), OidcErrorKind::Misconfigured, "{pem}: {error}");
     }
 }
