@@ -79,6 +79,7 @@ pub use policy::{Evaluation, Facts, Hierarchy, InvalidScope, Policy, Scope, Scop
 pub use rejection::answer::Answer;
 pub use rejection::{Rejection, RejectionKind};
 pub use step::{BoxFuture, Step, StepFuture};
+pub use token::claims::Actor;
 pub use verifier::cache::{TokenCache, TokenCacheStatus};
 pub use verifier::principal::Principal;
 pub use verifier::{

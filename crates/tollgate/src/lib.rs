@@ -245,8 +245,8 @@ pub use tollgate_axum as axum;
 pub use tollgate_core::policy::{self, all, any, claim, not, role, scope};
 #[doc(inline)]
 pub use tollgate_core::{
-    Algorithm, Authenticated, Authentication, ClaimPath, Claims, ConfigError, ForwardAuth, Gate,
-    Gated, Jwt, Key, KeyError, KeySet, LoginRedirect, Optional, Policy, Principal, Refusal,
+    Actor, Algorithm, Authenticated, Authentication, ClaimPath, Claims, ConfigError, ForwardAuth,
+    Gate, Gated, Jwt, Key, KeyError, KeySet, LoginRedirect, Optional, Policy, Principal, Refusal,
     Rejection, RejectionKind, ReturnTo, Scope, Scoped, SigningKey, Source, TokenCache,
     TrustedIssuer, Verifier,
 };

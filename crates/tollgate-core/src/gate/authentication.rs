@@ -15,6 +15,7 @@ use crate::http::request::Protocol;
 use crate::policy::Policy;
 use crate::rejection::{Rejection, printable};
 use crate::step::BoxFuture;
+use crate::token::claims::Actor;
 use crate::verifier::principal::Principal;
 
 /// The outcome of a [`Gate`] for an admitted request: a principal, or none for an anonymous
@@ -373,7 +374,8 @@ impl Authentication {
     }
 
     /// Records the caller in a span of `tracing`: the subject in the field `enduser.id`, as in the
-    /// semantic conventions of OpenTelemetry, and the `iss` claim in `issuer`.
+    /// semantic conventions of OpenTelemetry, the `iss` claim in `issuer`, and the subject of the
+    /// [actor](crate::Principal::actor) in `actor`.
     ///
     /// A field that the span does not declare is ignored, and an anonymous request records nothing.
     /// A value has at most 256 characters, with an escape for each that is not printable.
@@ -397,9 +399,11 @@ impl Authentication {
         let Some(principal) = self.principal() else {
             return;
         };
+        let actor = principal.actor().ok().flatten();
         for (field, value) in [
             ("enduser.id", principal.subject()),
             ("issuer", principal.issuer()),
+            ("actor", actor.as_ref().map(Actor::subject)),
         ] {
             if let Some(value) = value
                 && span.has_field(field)

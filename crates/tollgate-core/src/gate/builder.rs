@@ -289,7 +289,7 @@ impl GateBuilder {
     }
 
     /// Records the caller in the current span of `tracing`: the subject in the field `enduser.id`,
-    /// and the issuer in `issuer`. Off by default, because a subject is personal data.
+    /// the issuer in `issuer`, and the actor in `actor`. Off by default, because a subject is personal data.
     ///
     /// A span has only the fields that it declares, with a value or with `field::Empty`; others are
     /// ignored. The guide shows a span for each framework. Callers whom a policy refuses are

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Clause, Facts, Join, Policy, sufficiency};
+use super::{Clause, Facts, Join, Policy, impersonation, sufficiency};
 
 impl Policy {
     /// Returns whether `facts` satisfy the policy.
@@ -29,6 +29,9 @@ impl Policy {
             Clause::Claim { path, value } => facts.claim_is(path, value).ok(),
             Clause::ClaimPresent { path } => facts.has_claim(path).ok(),
             Clause::AuthenticatedWithin { seconds } => facts.authenticated_within(*seconds).ok(),
+            Clause::Impersonated { path } => {
+                facts.claim(path).and_then(impersonation::is_actor).ok()
+            }
             Clause::Group(join, parts) => join.fold(parts.iter().map(|part| part.holds(facts))),
             Clause::Not(inner) => inner.holds(facts).map(|holds| !holds),
         }

@@ -38,6 +38,7 @@ mod evaluation;
 mod expression;
 mod facts;
 mod hierarchy;
+mod impersonation;
 mod notation;
 #[cfg(test)]
 mod proptests;
@@ -54,6 +55,7 @@ pub use evaluation::Evaluation;
 pub use expression::{all, any, claim, claim_present, not, role, scope};
 pub use facts::{Facts, Held, claim_at, claim_matches};
 pub use hierarchy::Hierarchy;
+pub use impersonation::impersonated;
 pub use recency::max_authentication_age;
 pub(crate) use recency::sufficient_age;
 #[cfg(test)]
@@ -89,9 +91,20 @@ struct Node {
 enum Clause {
     Scope(Name),
     Role(Name),
-    Claim { path: ClaimPath, value: Value },
-    ClaimPresent { path: ClaimPath },
-    AuthenticatedWithin { seconds: u64 },
+    Claim {
+        path: ClaimPath,
+        value: Value,
+    },
+    ClaimPresent {
+        path: ClaimPath,
+    },
+    AuthenticatedWithin {
+        seconds: u64,
+    },
+    /// The path is that of `act`.
+    Impersonated {
+        path: ClaimPath,
+    },
     Group(Join, Vec<Policy>),
     Not(Policy),
 }

@@ -16,6 +16,7 @@ impl fmt::Display for Policy {
             Clause::AuthenticatedWithin { seconds } => {
                 write!(f, "max_authentication_age({seconds}s)")
             }
+            Clause::Impersonated { .. } => f.write_str("impersonated()"),
             Clause::Not(inner) => write!(f, "!{}", Operand(inner)),
             Clause::Group(Join::Any, parts) if parts.is_empty() => f.write_str("deny()"),
             Clause::Group(Join::All, parts) if parts.is_empty() => f.write_str("allow()"),

@@ -48,7 +48,8 @@ impl Policy {
             Clause::Scope(_)
             | Clause::Role(_)
             | Clause::Claim { .. }
-            | Clause::ClaimPresent { .. } => {}
+            | Clause::ClaimPresent { .. }
+            | Clause::Impersonated { .. } => {}
         }
     }
 }

@@ -154,6 +154,7 @@ impl<'p> Asked<'p> {
             Clause::Role(_)
             | Clause::Claim { .. }
             | Clause::ClaimPresent { .. }
+            | Clause::Impersonated { .. }
             | Clause::AuthenticatedWithin { .. } => {
                 if evaluation.holds() == Some(wanted) {
                     vec![Branch::default()]

@@ -1,5 +1,6 @@
 //! The principal: the sender of a request, by its verified token.
 
+mod actor;
 mod claims;
 mod facts;
 

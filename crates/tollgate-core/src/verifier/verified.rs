@@ -83,10 +83,11 @@ impl Verified {
         }
     }
 
-    /// Refuses a `jti` or `sid` that is not a string, for a check that reads both.
+    /// Refuses a `jti` or `sid` that is not a string, and a malformed `act`, for a check that reads
+    /// them.
     pub(crate) fn check_ids(&self) -> Result<(), Rejection> {
         match self.claims.registered.other_id {
-            None => Ok(()),
+            None => self.check_actor(),
             Some(name) => Err(Rejection::new(
                 RejectionKind::MalformedClaims,
                 format!("`{name}` is not a string, and the revocation check reads it"),

@@ -1,6 +1,7 @@
 //! The registered claims (RFC 7519 section 4.1, RFC 8693 section 4.2, RFC 9068 section 2.2), read
 //! in one pass.
 
+mod act;
 mod checks;
 mod refusal;
 mod registered;
@@ -11,6 +12,7 @@ mod tests;
 
 use std::borrow::Cow;
 
+pub use self::act::Actor;
 use self::refusal::malformed;
 pub(crate) use self::refusal::missing;
 pub(crate) use self::registered::Confirmation;
@@ -109,6 +111,11 @@ impl ClaimSetText {
     /// Returns the string in the claim `name`; `None` if it is absent or not a string.
     pub(crate) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         self.object.get(&self.text, name)?.string(&self.text)
+    }
+
+    /// Returns the claim `act` as it is written; `None` if it is absent.
+    pub(crate) fn actor(&self) -> Option<&str> {
+        Some(self.registered.actor?.of(&self.text))
     }
 
     pub(crate) fn audiences(&self) -> impl Iterator<Item = Cow<'_, str>> {

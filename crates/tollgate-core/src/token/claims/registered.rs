@@ -23,6 +23,7 @@ pub(crate) struct Registered {
     pub(super) other_subject: Option<(Span, Kind)>,
     /// The name of `jti` or `sid` if it is not a string. Only a revocation check reads them.
     pub(crate) other_id: Option<&'static str>,
+    pub(super) actor: Option<Span>,
     pub(super) audience: Option<(Span, Kind)>,
     /// `scope` as a string, the usual form.
     pub(super) scope: Option<Text>,
@@ -54,6 +55,7 @@ const SCOPE: u64 = tag(b"scope");
 const SCP: u64 = tag(b"scp");
 const CNF: u64 = tag(b"cnf");
 const CLIENT_ID: u64 = tag(b"client_id");
+const ACT: u64 = tag(b"act");
 
 impl Registered {
     pub(super) fn read(
@@ -89,6 +91,7 @@ impl Registered {
                     Some(id) => claims.session_id = Some(id),
                     None => claims.other_id = Some("sid"),
                 },
+                ACT => claims.actor = Some(member.value),
                 CLIENT_ID if member.name(text) == "client_id" => {
                     claims.client_id = member.text(text);
                 }
