@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Clause, Facts, Policy, UnreadableClaim};
+use super::{Clause, Policy, UnreadableClaim};
 use crate::token::claims::Actor;
 
 impl Policy {

@@ -34,7 +34,13 @@ fn revokes(replica: &Replica, name: &str, now: u64) -> bool {
     let mut names = [None; 5];
     names[0] = Some((RevocationKind::Session, name));
     let issued_at = 0;
-    replica.revokes(&Names { names, issued_at }, || now)
+    let of_actor = [None; 2];
+    let names = Names {
+        names,
+        of_actor,
+        issued_at,
+    };
+    replica.revokes(&names, || now)
 }
 
 /// Runs the threads over a shared value.

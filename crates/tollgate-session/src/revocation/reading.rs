@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tollgate_core::{Principal, RevocationCheck, Standing, Step, Unavailable};
+use tollgate_core::{Actor, Principal, RevocationCheck, Standing, Step, Unavailable};
 
 use super::entry::{RevocationKey, RevocationKind};
 use super::health::Operation;
@@ -99,8 +99,11 @@ fn check(
     if !principal.is_of_issuer(replica.issuer()) {
         return Step::Ready(Ok(Standing::Good)); // revocations of another issuer are not here
     }
+    // The gate has refused a malformed one.
+    let actor = principal.actor().ok().flatten();
     let names = Names {
         names: names(principal),
+        of_actor: of_actor(actor.as_ref(), replica.issuer()),
         issued_at: principal.issued_at().unwrap_or(0),
     };
     // This order is required: entries that arrive between the two reads are then found.
@@ -142,6 +145,23 @@ fn names(principal: &Principal) -> [Option<(RevocationKind, &str)>; 5] {
             .map(|name| (RevocationKind::Subject, name)),
         key.map(|name| (RevocationKind::Key, name)),
         named.map(|name| (RevocationKind::Key, name)),
+    ]
+}
+
+/// Returns the names of the actor (RFC 8693 section 4.1), who loses the token with the own session.
+fn of_actor<'a>(
+    actor: Option<&'a Actor<'_>>,
+    issuer: &str,
+) -> [Option<(RevocationKind, &'a str)>; 2] {
+    let Some(actor) = actor.filter(|actor| actor.issuer().is_none_or(|named| named == issuer))
+    else {
+        return [None; 2];
+    };
+    [
+        actor
+            .session_id()
+            .map(|name| (RevocationKind::Session, name)),
+        Some((RevocationKind::Subject, actor.subject())),
     ]
 }
 

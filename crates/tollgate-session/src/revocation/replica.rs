@@ -76,13 +76,16 @@ pub(super) struct OverFull;
 /// The names that a token can be revoked by.
 pub(super) struct Names<'a> {
     pub(super) names: [Option<(RevocationKind, &'a str)>; 5],
+    /// The session of the actor and the actor.
+    pub(super) of_actor: [Option<(RevocationKind, &'a str)>; 2],
     /// The token's `iat`; 0 if it has none, as it may have been issued at any time.
     pub(super) issued_at: u64,
 }
 
 impl<'a> Names<'a> {
     pub(super) fn iter(&self) -> impl Iterator<Item = (RevocationKind, &'a str)> {
-        self.names.iter().copied().flatten()
+        let names = self.names.iter().chain(&self.of_actor);
+        names.copied().flatten()
     }
 }
 
@@ -356,6 +359,7 @@ mod tests {
                 None,
                 None,
             ],
+            of_actor: [None; 2],
             issued_at: 0,
         };
         replica.revokes(&names, || now)

@@ -1,7 +1,7 @@
 //! Scopes, roles and claims that a route requires (RFC 6749 section 3.3, RFC 6750 section 3.1).
 
 use serde_json::json;
-use tollgate_core::policy::{all, any, claim, claim_present, not, role, scope};
+use tollgate_core::policy::{all, any, claim, claim_present, impersonated, not, role, scope};
 use tollgate_core::{Gate, Hierarchy, Policy};
 
 use super::case::{Case, bearer, case, get};
@@ -253,6 +253,72 @@ fn combinations() -> Vec<Case> {
             "an absent claim, or null",
             claim_present("tenant"),
             &token().claim("tenant", json!(null)),
+            insufficient(None),
+        ),
+        required(
+            "an actor",
+            impersonated(),
+            &token().claim("act", json!({"sub": "admin-1"})),
+            seen(),
+        ),
+        required(
+            "an actor with history",
+            claim("act.sub", "admin-1") & impersonated(),
+            &token().claim("act", json!({"sub": "admin-1", "act": {"sub": 7}})),
+            seen(),
+        ),
+        required(
+            "an actor where only the user may act",
+            not(impersonated()),
+            &token().claim("act", json!({"sub": "admin-1"})),
+            insufficient(None),
+        ),
+        required(
+            "the user where only the user may act",
+            not(impersonated()),
+            &token(),
+            seen(),
+        ),
+        required(
+            "no actor, as `act` is null",
+            not(impersonated()),
+            &token().claim("act", json!(null)),
+            seen(),
+        ),
+        required(
+            "no actor where one is required",
+            impersonated(),
+            &token(),
+            insufficient(None),
+        ),
+        required(
+            "an actor that is no object is neither present nor absent",
+            any([impersonated(), not(impersonated())]),
+            &token().claim("act", "admin-1"),
+            insufficient(None),
+        ),
+        required(
+            "an actor in an array is neither present nor absent",
+            any([impersonated(), not(impersonated())]),
+            &token().claim("act", json!([{"sub": "admin-1"}])),
+            insufficient(None),
+        ),
+        required(
+            "an actor without a subject is neither present nor absent",
+            any([impersonated(), not(impersonated())]),
+            &token().claim("act", json!({"client_id": "admin-1"})),
+            insufficient(None),
+        ),
+        required(
+            "an actor with an empty subject is neither present nor absent",
+            any([impersonated(), not(impersonated())]),
+            &token().claim("act", json!({"sub": ""})),
+            insufficient(None),
+        ),
+        required(
+            "an actor with a number as its subject is neither present nor absent",
+            any([impersonated(), not(impersonated())]),
+            &token().claim("act", json!({"sub": 7})),
             insufficient(None),
         ),
         required(
