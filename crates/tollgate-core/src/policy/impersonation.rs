@@ -50,3 +50,41 @@ pub(super) fn is_actor(claim: Option<Value>) -> Result<bool, UnreadableClaim> {
         Some(claim) => Actor::read(&claim.to_string()).map(|_| true),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::policy::{Held, any, not};
+
+    #[test]
+    fn a_malformed_actor_is_neither_present_nor_absent() {
+        let either = any([impersonated(), not(impersonated())]);
+        for act in [
+            json!("admin-1"),
+            json!(true),
+            json!({}),
+            json!([{"sub": "admin-1"}]),
+            json!({"sub": ""}),
+            json!({"sub": null}),
+            json!({"sub": 7}),
+            json!({"sub": "admin-1", "sid": 7}),
+        ] {
+            let caller = Held::new().claims(json!({ "act": act }));
+            assert!(!either.permits(&caller), "{act}");
+            assert!(either.evaluate(&caller).is_unreadable(), "{act}");
+        }
+        for (claims, impersonates) in [
+            (json!({"act": {"sub": "admin-1", "act": {"sub": 7}}}), true),
+            (json!({"act": null}), false),
+            (json!({"org": {"act": {"sub": "admin-1"}}}), false),
+            (json!({"act.sub": "admin-1"}), false),
+        ] {
+            let caller = Held::new().claims(claims);
+            assert_eq!(impersonated().permits(&caller), impersonates);
+            assert_eq!(not(impersonated()).permits(&caller), !impersonates);
+        }
+        assert_eq!(not(impersonated()).to_string(), "!impersonated()");
+    }
+}
