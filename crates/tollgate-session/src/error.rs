@@ -31,8 +31,11 @@ pub enum SessionErrorKind {
     /// A store failed or timed out, the [continuation hook](crate::SessionsBuilder::on_continue)
     /// could not decide, or there were too many concurrent writers. Try again.
     Unavailable,
-    /// A token is too large for a cookie, or a session for a store.
+    /// A token is too large for a cookie, or a session or its data for a store.
     TooLarge,
+    /// The data of the session has another version than the expected one: another request has
+    /// written it. Read it again.
+    Conflict,
     /// The service is misconfigured: a custom claim with a registered name, no active key, no
     /// randomness.
     Misconfigured,

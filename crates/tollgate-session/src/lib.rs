@@ -42,6 +42,7 @@ pub use revocation::{
     RevocationsBuilder, StoreFailure,
 };
 pub use sessions::{
-    Login, RefreshRequest, Renewed, SessionInfo, Sessions, SessionsBuilder, Tokens,
+    ExportedRevocation, ExportedSession, Login, RefreshRequest, Renewed, SessionData, SessionInfo,
+    Sessions, SessionsBuilder, SubjectExport, Tokens,
 };
 pub use store::{SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession};

@@ -372,6 +372,17 @@ impl SessionStore for MemoryStore {
                 .is_some_and(|there| there.revision == session.revision && there.expires_at > now))
         })
     }
+
+    fn forget<'a>(&'a self, subject: &'a str, _: u64) -> StoreFuture<'a, usize> {
+        Box::pin(async move {
+            let mut state = self.state();
+            let ids = state.of_subject.get(subject).cloned().unwrap_or_default();
+            for id in &ids {
+                state.remove(id);
+            }
+            Ok(ids.len())
+        })
+    }
 }
 
 impl RevocationStore for MemoryStore {

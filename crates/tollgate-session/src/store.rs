@@ -153,6 +153,40 @@ pub trait SessionStore: Send + Sync + 'static {
             self.replace(&next, session.revision, now).await
         })
     }
+
+    /// Removes all sessions of the subject, expired and unreadable ones too, and returns their
+    /// number. A session that is inserted at the same time may stay.
+    ///
+    /// By default the sessions that [`of_subject`](Self::of_subject) lists are replaced by expired
+    /// ones without data, whose subject stays until the store drops them. A store should override
+    /// it and remove them.
+    fn forget<'a>(&'a self, subject: &'a str, now: u64) -> StoreFuture<'a, usize> {
+        Box::pin(async move {
+            const TRIES: usize = 16;
+            let (mut removed, mut failed) = (0, 0);
+            while failed < TRIES {
+                let mut listed = self.of_subject(subject, 1024, now).await?;
+                listed.retain(|session| session.subject == subject);
+                if listed.is_empty() {
+                    return Ok(removed);
+                }
+                let before = removed;
+                for session in listed {
+                    let expected = session.revision;
+                    let empty = StoredSession {
+                        revision: expected.saturating_add(1),
+                        expires_at: now,
+                        data: Vec::new(),
+                        ..session
+                    };
+                    removed += usize::from(self.replace(&empty, expected, now).await?);
+                }
+                failed += usize::from(removed == before);
+            }
+            let detail = "too many concurrent changes to the sessions of a subject";
+            Err(StoreError::new(StoreErrorKind::Unavailable, detail))
+        })
+    }
 }
 
 impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
@@ -184,6 +218,10 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
 
     fn confirm<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool> {
         (**self).confirm(session, now)
+    }
+
+    fn forget<'a>(&'a self, subject: &'a str, now: u64) -> StoreFuture<'a, usize> {
+        (**self).forget(subject, now)
     }
 }
 

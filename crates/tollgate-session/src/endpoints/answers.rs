@@ -75,8 +75,8 @@ impl SessionError {
     /// Returns the response for a client, as [`SessionEndpoints`](crate::SessionEndpoints) sends
     /// it. For handlers that call [`Sessions`](crate::Sessions) themselves.
     ///
-    /// The status is 400 with `invalid_grant` or `invalid_scope` (RFC 6749 section 5.2), 503 with
-    /// `Retry-After`, or 500. Failures of the service are logged.
+    /// The status is 400 with `invalid_grant` or `invalid_scope` (RFC 6749 section 5.2), 409 for
+    /// data that has changed, 503 with `Retry-After`, or 500. Failures of the service are logged.
     ///
     /// ```
     /// use tollgate::session::{SessionError, StoreError, StoreErrorKind};
@@ -98,6 +98,9 @@ impl SessionError {
             SessionErrorKind::Unavailable => {
                 tracing::error!(target: "tollgate", error = %self, "sessions are not available");
                 unavailable(1)
+            }
+            SessionErrorKind::Conflict => {
+                Answer::problem(409, "Another request has changed the data of the session")
             }
             SessionErrorKind::TooLarge | SessionErrorKind::Misconfigured => {
                 tracing::error!(target: "tollgate", error = %self, "session request failed");

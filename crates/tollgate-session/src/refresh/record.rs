@@ -124,6 +124,17 @@ pub(crate) struct Body {
     /// none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) binding: Option<Bytes>,
+    /// The data of the application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) data: Option<Data>,
+}
+
+/// The data of the application. `null` is kept, so that a version is never used twice.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct Data {
+    pub(crate) version: u64,
+    pub(crate) value: Value,
 }
 
 /// A verifier for a refresh token. In a store, it cannot be used to create the token.
@@ -286,6 +297,8 @@ impl Body {
     /// The size that later writes may add, in bytes: the previous token, the former access token,
     /// the device and the times of rotations.
     const GROWTH: usize = 4 * 1024;
+    /// The largest size of the data of the application, in bytes.
+    const MOST_DATA: usize = 4 * 1024;
     /// The largest number of [`earlier`](Self::earlier) rotations.
     pub(crate) const EARLIER: usize = 64;
     /// The latest time that is plausible, in the year 36,812.
@@ -512,8 +525,26 @@ impl Record {
                 claims: Map::new(),
                 device: Device::default(),
                 binding: None,
+                data: None,
             }),
         }
+    }
+
+    /// Returns the next revision, with this data of the application. It has room for later writes.
+    pub(crate) fn with_data(&self, value: Value) -> Result<Self, SessionError> {
+        check_size(&serialised(&value)?, Body::MOST_DATA)?;
+        let mut next = self.with(self.body.clone());
+        let version = self.body.data.as_ref().map_or(0, |data| data.version);
+        next.body.data = Some(Data {
+            version: version.wrapping_add(1),
+            value,
+        });
+        check_size(&serialised(&next.body.at_login())?, Body::MOST)?;
+        // A value that is nested too deeply can be written, and not be read.
+        let read = Self::read(&next.write()?, &next.id);
+        read.map(|_| next).map_err(|_| {
+            SessionError::new(SessionErrorKind::TooLarge, "the data is nested too deeply")
+        })
     }
 
     /// Changes the roles, claims and scope. The record then has room for later writes.
@@ -615,7 +646,7 @@ fn check_size(data: &[u8], most: usize) -> Result<(), SessionError> {
         return Err(SessionError::new(
             SessionErrorKind::TooLarge,
             format!(
-                "the session, or its claims, have {} bytes, more than {most}",
+                "the session, its claims or its data have {} bytes, more than {most}",
                 data.len()
             ),
         ));

@@ -183,6 +183,7 @@ pub(crate) fn step(record: &Record, event: &Event<'_>, now: u64, rules: &Rules) 
         Event::End => {
             let mut next = body.clone();
             next.ended_at = Some(now);
+            next.data = None;
             Outcome::Replace(next)
         }
     }

@@ -29,12 +29,13 @@ pub(crate) enum Operation {
     AddSession,
     WriteSession,
     ConfirmSession,
+    ForgetSubject,
     /// An operation of the sessions, with all its steps.
     Whole,
 }
 
 impl Operation {
-    const NAMES: [&'static str; 12] = [
+    const NAMES: [&'static str; 13] = [
         "revoke",
         "find",
         "snapshot",
@@ -46,6 +47,7 @@ impl Operation {
         "write session",
         "write session",
         "write session",
+        "forget subject",
         "session operation",
     ];
 }

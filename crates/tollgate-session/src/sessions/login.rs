@@ -513,6 +513,7 @@ impl Sessions {
             claims: login.claims.clone(),
             device: login.device.clone().cut(),
             binding: binding.as_ref().map(Binding::hash),
+            data: None,
         });
         body.issued = Some(Issued {
             last: body.access.issued_at,

@@ -2,6 +2,9 @@
 
 mod binding;
 mod builder;
+mod data;
+mod export;
+mod forget;
 mod hook;
 mod info;
 mod login;
@@ -25,6 +28,8 @@ use crate::revocation::{RevocationStore, Revocations};
 use crate::store::SessionStore;
 
 pub use builder::SessionsBuilder;
+pub use data::SessionData;
+pub use export::{ExportedRevocation, ExportedSession, SubjectExport};
 pub use info::SessionInfo;
 pub use login::Login;
 pub use refresh::RefreshRequest;

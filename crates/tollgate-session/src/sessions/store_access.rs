@@ -52,7 +52,7 @@ impl Sessions {
         }
     }
 
-    async fn watch<T>(
+    pub(super) async fn watch<T>(
         &self,
         operation: Operation,
         work: StoreFuture<'_, T>,

@@ -63,6 +63,7 @@ fn fresh(rules: &Rules) -> Record {
             claims: Map::new(),
             device: Device::default(),
             binding: None,
+            data: None,
         }),
     }
 }
@@ -85,6 +86,7 @@ fn refresh(
         &Event::Refresh {
             token,
             binding: None,
+            data: None,
             arrived_at,
             by_store: now,
             scope,
