@@ -206,7 +206,7 @@ fn sessions(store: impl SessionStore + RevocationStore) -> Service {
         .grace(GRACE)
         .store_timeout(STORE_TIMEOUT)
         .on_event(move |event| {
-            let text = format!("{event:?}");
+            let text = format!("{:?}", event.kind());
             let name = text.split(' ').next().unwrap_or_default().to_owned();
             let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
             *heard.entry(name).or_default() += 1;

@@ -33,7 +33,7 @@
 //!   [late repeat](crate::SessionsBuilder::late_repeat). The session is ended before the response
 //!   is sent.
 //! - Each response with the successor of a used token, outside its grace period, is reported by
-//!   [`RepeatedLate`](crate::SessionEvent::RepeatedLate).
+//!   [`RepeatedLate`](crate::SessionEventKind::RepeatedLate).
 //! - No token carries a later authentication than the token that was presented for it. Within the
 //!   grace period after a re-authentication, an earlier refresh token is refused and is no reuse.
 //! - A client that lost a response and retries with its token within the grace period is not logged

@@ -29,7 +29,10 @@ pub use endpoints::{
     LoginFailure, LoginRequest, SessionEndpoints, SessionEndpointsBuilder, Transport,
 };
 pub use error::{SessionError, SessionErrorKind};
-pub use event::SessionEvent;
+pub use event::{
+    AuditRecord, EventStream, EventTransport, LoginRefusal, PseudonymKey, SessionEvent,
+    SessionEventKind, event_stream,
+};
 pub use id::{InvalidSessionId, SessionId};
 pub use issuer::{AccessToken, Issuer, IssuerBuilder, JwksEndpoint, KeyPhase, KeyState};
 pub use memory::MemoryStore;

@@ -175,7 +175,7 @@ pub trait SessionStore: Send + Sync + 'static {
                     let expected = session.revision;
                     let empty = StoredSession {
                         revision: expected.saturating_add(1),
-                        expires_at: now,
+                        expires_at: 0,
                         data: Vec::new(),
                         ..session
                     };

@@ -121,4 +121,17 @@ impl SessionStore for PostgresStore {
             Ok(!rows.is_empty())
         })
     }
+
+    fn forget<'a>(&'a self, subject: &'a str, _: u64) -> StoreFuture<'a, usize> {
+        Box::pin(async move {
+            let sql = &self.shared.statements.forget;
+            let subject = Private(subject.as_bytes());
+            let rows = self
+                .shared
+                .pool
+                .write(Sessions, sql, &[(&subject, Type::BYTEA)])
+                .await?;
+            Ok(rows.len())
+        })
+    }
 }

@@ -75,6 +75,7 @@ pub(crate) struct Statements {
     pub(crate) replace: String,
     pub(crate) confirm: String,
     pub(crate) of_subject: String,
+    pub(crate) forget: String,
     pub(crate) revoke: String,
     pub(crate) hint: &'static str,
     pub(crate) find: String,
@@ -118,6 +119,13 @@ impl Statements {
             of_subject: format!(
                 "SELECT id, subject, revision, expires_at, data FROM {sessions} \
                  WHERE subject {EQ} $1 AND expires_at {GT} $2 LIMIT $3"
+            ),
+            // Locked in one order, so that two callers do not deadlock.
+            forget: format!(
+                "WITH old AS (\
+                   SELECT id FROM {sessions} WHERE subject {EQ} $1 ORDER BY id FOR UPDATE\
+                 ) \
+                 DELETE FROM {sessions} AS s USING old WHERE s.id {EQ} old.id RETURNING {DURABLY}"
             ),
             // The head is updated first, and the entries are read from it. Two callers wait for
             // each other at the head, never at an entry, where they could deadlock. An expired

@@ -150,7 +150,8 @@ impl RedbStore {
         ended_until(now, self.clock.now())
     }
 
-    async fn write(&self, operation: Operation, now: u64) -> Result<bool, StoreError> {
+    /// Writes, and returns the number of sessions that were written or removed.
+    async fn write(&self, operation: Operation, now: u64) -> Result<usize, StoreError> {
         let ended = self.ended_until(now);
         self.shared.writer.carry_out(operation, now, ended).await
     }
@@ -187,7 +188,8 @@ impl fmt::Debug for RedbStore {
 
 impl SessionStore for RedbStore {
     fn insert<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool> {
-        Box::pin(self.write(Operation::Insert(session.clone()), now))
+        let operation = Operation::Insert(session.clone());
+        Box::pin(async move { Ok(self.write(operation, now).await? > 0) })
     }
 
     fn load<'a>(&'a self, id: &'a SessionId, now: u64) -> StoreFuture<'a, Option<StoredSession>> {
@@ -202,7 +204,11 @@ impl SessionStore for RedbStore {
         now: u64,
     ) -> StoreFuture<'a, bool> {
         let operation = Operation::Replace(session.clone(), expected);
-        Box::pin(self.write(operation, now))
+        Box::pin(async move { Ok(self.write(operation, now).await? > 0) })
+    }
+
+    fn forget<'a>(&'a self, subject: &'a str, now: u64) -> StoreFuture<'a, usize> {
+        Box::pin(self.write(Operation::Forget(subject.to_owned()), now))
     }
 
     fn of_subject<'a>(

@@ -278,6 +278,29 @@ impl<'t> Tables<'t> {
         Ok(true)
     }
 
+    /// Removes the sessions of the subject. A row that cannot be read keeps its place in the order
+    /// of the ends, which names no subject.
+    pub(crate) fn forget(&mut self, subject: &str) -> Result<usize, Failure> {
+        let bounds = (subject, Id::default())..=(subject, [u8::MAX; SessionId::BYTES]);
+        let mut ids = Vec::new();
+        for key in self.of_subject.range(bounds)? {
+            ids.push(key?.0.value().1);
+        }
+        let mut removed = 0;
+        for id in ids {
+            self.of_subject.remove((subject, id))?;
+            let there = self.session(SessionId::new(id))?;
+            if there.as_ref().is_some_and(|there| there.subject != subject) {
+                continue;
+            }
+            removed += usize::from(self.sessions.remove(&id)?.is_some());
+            if let Some(there) = there {
+                self.session_ends.remove((there.expires_at, id))?;
+            }
+        }
+        Ok(removed)
+    }
+
     /// Stores the entries at the next position.
     pub(crate) fn revoke(&mut self, entries: &[Revocation], ended: u64) -> Result<(), Failure> {
         let Position { epoch, sequence } = position_in(&self.facts)?;

@@ -23,6 +23,8 @@ pub(crate) enum Operation {
     Insert(StoredSession),
     /// Replaces the session if it has this revision.
     Replace(StoredSession, u64),
+    /// Removes the sessions of this subject.
+    Forget(String),
     Revoke(Vec<Revocation>),
 }
 
@@ -31,7 +33,7 @@ struct Request {
     now: u64,
     /// The time up to which revocations have ended.
     ended: u64,
-    reply: oneshot::Sender<Result<bool, StoreError>>,
+    reply: oneshot::Sender<Result<usize, StoreError>>,
 }
 
 pub(crate) struct Writer {
@@ -63,7 +65,7 @@ impl Writer {
         operation: Operation,
         now: u64,
         ended: u64,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<usize, StoreError> {
         let gone = || StoreError::new(StoreErrorKind::Unavailable, "the writer thread has ended");
         let (reply, answer) = oneshot::channel();
         let request = Request {
@@ -126,7 +128,7 @@ fn run(database: &Database, mut waiting: mpsc::Receiver<Request>, hints: &watch:
 fn commit(
     database: &redb::Database,
     batch: &[Request],
-) -> Result<Vec<Result<bool, StoreError>>, Failure> {
+) -> Result<Vec<Result<usize, StoreError>>, Failure> {
     let transaction = database.begin_write()?;
     let mut tables = Tables::open(&transaction)?;
     let mut results = Vec::with_capacity(batch.len());
@@ -147,11 +149,15 @@ fn commit(
     Ok(results)
 }
 
-fn carry_out(tables: &mut Tables<'_>, request: &Request) -> Result<bool, Failure> {
+/// Returns the number of sessions that were written or removed.
+fn carry_out(tables: &mut Tables<'_>, request: &Request) -> Result<usize, Failure> {
     let now = request.now;
     match &request.operation {
-        Operation::Insert(session) => tables.insert(session, now),
-        Operation::Replace(session, expected) => tables.replace(session, *expected, now),
-        Operation::Revoke(entries) => tables.revoke(entries, request.ended).map(|()| true),
+        Operation::Insert(session) => tables.insert(session, now).map(usize::from),
+        Operation::Replace(session, expected) => {
+            tables.replace(session, *expected, now).map(usize::from)
+        }
+        Operation::Forget(subject) => tables.forget(subject),
+        Operation::Revoke(entries) => tables.revoke(entries, request.ended).map(|()| 0),
     }
 }

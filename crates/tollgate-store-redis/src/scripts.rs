@@ -164,6 +164,26 @@ return 1
     ])
 });
 
+/// Removes a session of a subject, or one that cannot be read. Returns 0 if there is none, 2 if it
+/// is of another subject. Writes in any case, so that replicas can be waited for.
+pub(crate) static FORGET: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(&[
+        WRITES_WHEN_FULL,
+        TYPED,
+        "
+local key = KEYS[1]
+local old = typed(redis.pcall('HMGET', key, 'subject'))
+if old and old[1] and old[1] ~= ARGV[1] then
+  return 2
+end
+local there = redis.call('DEL', key)
+redis.call('HSET', key, 'subject', '')
+redis.call('DEL', key)
+return there
+",
+    ])
+});
+
 /// Adds a session to the index of its subject, at least until `cover`. If there are many entries,
 /// those that ended long ago or cannot be read are removed.
 pub(crate) static ENTER: LazyLock<Script> = LazyLock::new(|| {

@@ -12,7 +12,7 @@ use tollgate_session::{
 use crate::failure::{corrupt, unavailable, wrong_type};
 use crate::keys::slot;
 use crate::operation::{Operation, Script};
-use crate::scripts::{CONFIRM, ENTER, INSERT, LEAVE, REPLACE, REPLACE_WHEN_FULL};
+use crate::scripts::{CONFIRM, ENTER, FORGET, INSERT, LEAVE, REPLACE, REPLACE_WHEN_FULL};
 use crate::store::{RedisStore, digits, life, number};
 
 /// The number of sessions of a subject that are loaded at a time.
@@ -165,6 +165,34 @@ impl SessionStore for RedisStore {
             }
             sessions.truncate(most);
             Ok(sessions)
+        })
+    }
+
+    /// An entry of the index goes after its session, so that a call that failed can be repeated. An
+    /// entry without a session stays if it is young: the session may be about to be inserted.
+    fn forget<'a>(&'a self, subject: &'a str, now: u64) -> StoreFuture<'a, usize> {
+        Box::pin(async move {
+            let deadline = self.deadline();
+            let key = self.keys().subject(subject);
+            let (entries, mut gone, server) = self.entries_of(&key, deadline).await?;
+            let at = ended_until(now, server);
+            let mut removed = 0;
+            for some in entries.chunks(TOGETHER) {
+                let removals = some.iter().map(|entry| {
+                    let arguments = vec![subject.as_bytes().to_vec()];
+                    self.change(&FORGET, &entry.id, arguments, deadline)
+                });
+                for (entry, answer) in some.iter().zip(try_join_all(removals).await?) {
+                    removed += usize::from(answer == 1);
+                    if answer > 0 || entry.entered.saturating_add(YOUNG) <= at {
+                        gone.extend([entry.id.to_string().into_bytes(), entry.value.clone()]);
+                    }
+                }
+            }
+            if !gone.is_empty() {
+                self.write(&LEAVE, vec![key], gone, deadline).await?;
+            }
+            Ok(removed)
         })
     }
 }

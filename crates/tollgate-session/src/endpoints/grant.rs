@@ -7,7 +7,7 @@ use super::answers::{self, CookieBody, TokenBody};
 use super::content::ContentType;
 use super::login::LoginRequest;
 use super::logout::run_to_completion;
-use super::{SessionEndpoints, Transport, device};
+use super::{SessionEndpoints, Transport, device, report};
 use crate::sessions::{RefreshRequest, Tokens};
 
 /// The optional content of a refresh. Other members are ignored (RFC 6749 section 3.2).
@@ -62,7 +62,10 @@ impl SessionEndpoints {
             content_type,
             device: device.clone(),
         };
-        let login = (self.0.login)(request).await.map_err(|failure| failure.0)?;
+        let login = (self.0.login)(request).await.map_err(|failure| {
+            report::login_refused(self, failure.0.status, &device);
+            failure.0
+        })?;
         let login = login.seen_from(&device);
         let sessions = self.0.sessions.clone();
         if let (Some(cookies), Some(former)) = (self.cookies().cloned(), former) {

@@ -8,6 +8,7 @@ mod devices;
 mod grant;
 mod login;
 mod logout;
+mod report;
 mod resume;
 
 use std::fmt;
@@ -149,6 +150,21 @@ impl Route {
         })
     }
 
+    /// The name in log events and metrics.
+    const fn operation(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Refresh => "refresh",
+            Self::Resume => "resume",
+            Self::Logout => "logout",
+            Self::Session => "session",
+            Self::Sessions => "sessions",
+            Self::Device(_) => "logout_device",
+            Self::LogoutOthers => "logout_others",
+            Self::LogoutAll => "logout_all",
+        }
+    }
+
     /// The value of `Allow` (RFC 9110 section 10.2.1).
     const fn methods(self) -> &'static str {
         match self {
@@ -182,6 +198,13 @@ impl SessionEndpoints {
     }
 
     async fn answer(&self, request: EndpointRequest) -> Answer {
+        let operation = Route::of(&request.path).map_or("none", Route::operation);
+        let answer = self.serve(request).await;
+        report::answered(operation, &answer);
+        answer
+    }
+
+    async fn serve(&self, request: EndpointRequest) -> Answer {
         let known = Route::of(&request.path);
         let Some(route) =
             known.filter(|route| *route != Route::Resume || self.0.login_page.is_some())

@@ -63,7 +63,7 @@ pub struct SessionsBuilder {
     most_revocations: usize,
     max_revocations: Option<usize>,
     timeout: Duration,
-    on_event: Option<Listener>,
+    on_event: Vec<Listener>,
     on_continue: Option<Ask>,
     continue_timeout: Option<Duration>,
 }
@@ -85,7 +85,7 @@ impl SessionsBuilder {
             most_revocations: 256,
             max_revocations: None,
             timeout: Duration::from_secs(1),
-            on_event: None,
+            on_event: Vec::new(),
             on_continue: None,
             continue_timeout: None,
         }
@@ -169,7 +169,7 @@ impl SessionsBuilder {
     /// after a re-authentication, and only to the same browser or device: the binding cookie, or
     /// else the user agent and the name where both are known. The address does not count, because a
     /// phone changes it. The access token is a new one, and the idle timeout does not move. Each
-    /// answer is a [`RepeatedLate`](SessionEvent::RepeatedLate).
+    /// answer is a [`RepeatedLate`](crate::SessionEventKind::RepeatedLate).
     ///
     /// ```
     #[doc = include_str!("../../doc/builder.md")]
@@ -277,7 +277,8 @@ impl SessionsBuilder {
         self
     }
 
-    /// Sets a callback for events. It is called within the operation and must not block.
+    /// Adds a callback for events. It is called within the operation and must not block. For a sink
+    /// that awaits, such as a database, use [`event_stream`](crate::event_stream).
     ///
     /// ```
     #[doc = include_str!("../../doc/builder.md")]
@@ -288,13 +289,13 @@ impl SessionsBuilder {
     /// };
     /// let sessions = builder.refresh_key(key).on_event(tell).build()?;
     /// sessions.login(Login::new("u-7")).await?;
-    /// assert!(matches!(events.recv()?, SessionEvent::LoggedIn { .. }));
+    /// assert_eq!(events.recv()?.kind(), SessionEventKind::LoggedIn);
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn on_event(mut self, on_event: impl Fn(&SessionEvent) + Send + Sync + 'static) -> Self {
-        self.on_event = Some(Box::new(on_event));
+        self.on_event.push(Box::new(on_event));
         self
     }
 

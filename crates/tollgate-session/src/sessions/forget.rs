@@ -2,7 +2,7 @@
 
 use super::Sessions;
 use crate::error::SessionError;
-use crate::event::SessionEvent;
+use crate::event::{SessionEvent, SessionEventKind};
 use crate::revocation::{Operation, RevocationKind};
 
 impl Sessions {
@@ -44,8 +44,9 @@ impl Sessions {
         let before = revocations.not_ahead(self.now()).saturating_add(1);
         let entry = revocations.entry(RevocationKind::Subject, subject, before);
         revocations.revoke(&[entry]).await?;
-        self.notify(&SessionEvent::Forgotten {
-            subject: subject.to_owned(),
+        self.notify_of(|now| SessionEvent {
+            subject: Some(subject.to_owned()),
+            ..SessionEvent::new(SessionEventKind::Forgotten, now)
         });
         Ok(removed)
     }

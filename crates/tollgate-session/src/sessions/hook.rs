@@ -18,7 +18,7 @@ use crate::continuation::{
     Continuation, ContinuationReason, ContinuedSession, SessionUpdate, Verdict,
 };
 use crate::error::{SessionError, SessionErrorKind};
-use crate::event::SessionEvent;
+use crate::event::SessionEventKind;
 use crate::id::SessionId;
 use crate::issuer::{AccessToken, are_roles, is_scope};
 use crate::refresh::Record;
@@ -164,10 +164,7 @@ impl Sessions {
             }
             Verdict::End => {
                 if let Some(record) = self.bounded(self.end(&id)).await? {
-                    self.notify(&SessionEvent::Ended {
-                        session: record.id,
-                        subject: record.subject,
-                    });
+                    self.notify(SessionEventKind::Ended, &record);
                 }
                 Ok(None)
             }

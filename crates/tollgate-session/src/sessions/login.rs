@@ -10,7 +10,7 @@ use super::store_access::{TRIES, contended, is_revoked};
 use super::{Bound, Former, Sessions, Tokens};
 use crate::device::Device;
 use crate::error::{SessionError, SessionErrorKind};
-use crate::event::SessionEvent;
+use crate::event::SessionEventKind;
 use crate::id::SessionId;
 use crate::issuer::add_scopes;
 use crate::refresh::{Access, Binding, Body, Bytes, Issued, Record, Sealed};
@@ -391,10 +391,7 @@ impl Sessions {
             };
             let tokens = tokens(&record)?;
             let answer = answer(&tokens)?;
-            self.notify(&SessionEvent::LoggedIn {
-                session: record.id,
-                subject: record.subject,
-            });
+            self.notify(SessionEventKind::LoggedIn, &record);
             return Ok((tokens, answer));
         }
         Err(contended())
@@ -569,10 +566,7 @@ impl Sessions {
         live.sort_by_key(|record| Reverse((record.body.last_seen, record.id)));
         for record in live.into_iter().rev().take(excess) {
             if self.end(&record.id).await?.is_some() {
-                self.notify(&SessionEvent::Evicted {
-                    session: record.id,
-                    subject: record.subject,
-                });
+                self.notify(SessionEventKind::Evicted, &record);
             }
         }
         Ok(true)

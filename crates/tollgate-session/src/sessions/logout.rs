@@ -5,7 +5,7 @@ use tollgate_core::Principal;
 use super::store_access::{Listed, Loaded, TRIES, contended, unreadable};
 use super::{SessionInfo, Sessions};
 use crate::error::SessionError;
-use crate::event::SessionEvent;
+use crate::event::SessionEventKind;
 use crate::id::SessionId;
 use crate::issuer::{LONGEST_ACCESS, LONGEST_LEEWAY};
 use crate::refresh::{Event, Outcome, Record, RefreshToken, Unreadable, is_genuine, step};
@@ -225,10 +225,7 @@ impl Sessions {
 
     fn notify_logout(&self, ended: Option<Record>) -> bool {
         let Some(record) = ended else { return false };
-        self.notify(&SessionEvent::LoggedOut {
-            session: record.id,
-            subject: record.subject,
-        });
+        self.notify(SessionEventKind::LoggedOut, &record);
         true
     }
 

@@ -21,9 +21,9 @@ use std::time::Duration;
 
 use tollgate_core::{Gate, GateBuilder, Verifier};
 
-use crate::event::SessionEvent;
+use crate::event::{SessionEvent, SessionEventKind};
 use crate::issuer::Issuer;
-use crate::refresh::Rules;
+use crate::refresh::{Record, Rules};
 use crate::revocation::{RevocationStore, Revocations};
 use crate::store::SessionStore;
 
@@ -86,7 +86,7 @@ struct Inner {
     most: usize,
     most_revocations: usize,
     timeout: Duration,
-    on_event: Option<Listener>,
+    on_event: Vec<Listener>,
     hook: Option<hook::Hook>,
 }
 
@@ -159,9 +159,18 @@ impl Sessions {
         Gate::builder(self.0.verifier.clone()).revocation(self.0.revocations.clone())
     }
 
-    fn notify(&self, event: &SessionEvent) {
-        if let Some(on_event) = &self.0.on_event {
-            on_event(event);
+    /// Reports an event of a session.
+    fn notify(&self, kind: SessionEventKind, record: &Record) {
+        self.notify_of(|now| SessionEvent::of(kind, record, now));
+    }
+
+    /// Reports an event, which is created only if there is a callback.
+    pub(crate) fn notify_of(&self, event: impl FnOnce(u64) -> SessionEvent) {
+        if !self.0.on_event.is_empty() {
+            let event = event(self.now());
+            for on_event in &self.0.on_event {
+                on_event(&event);
+            }
         }
     }
 }

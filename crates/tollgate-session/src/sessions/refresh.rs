@@ -6,7 +6,7 @@ use super::{Sessions, Tokens};
 use crate::continuation::ContinuationReason;
 use crate::device::Device;
 use crate::error::{SessionError, SessionErrorKind};
-use crate::event::SessionEvent;
+use crate::event::{SessionEvent, SessionEventKind};
 use crate::id::SessionId;
 use crate::refresh::{
     Access, Binding, Event, Outcome, Record, RefreshToken, Refused, candidate, granted, step,
@@ -104,10 +104,19 @@ impl Sessions {
         refresh_token: &str,
         request: RefreshRequest,
     ) -> Result<Tokens, SessionError> {
-        let token =
-            RefreshToken::read(refresh_token).ok_or_else(|| invalid("malformed refresh token"))?;
+        let Some(token) = RefreshToken::read(refresh_token) else {
+            self.notify_refused(None, &request.device);
+            return Err(invalid("malformed refresh token"));
+        };
         let session = token.session;
         self.exchanged(&session, &[token], None, &request).await
+    }
+
+    fn notify_refused(&self, session: Option<SessionId>, device: &Device) {
+        self.notify_of(|now| {
+            let event = SessionEvent::new(SessionEventKind::RefreshRefused, now);
+            SessionEvent { session, ..event }.from_device(device)
+        });
     }
 
     /// Refreshes the session of a binding by one of its refresh cookies. All `tokens` name that
@@ -123,6 +132,26 @@ impl Sessions {
     }
 
     async fn exchanged(
+        &self,
+        session: &SessionId,
+        tokens: &[RefreshToken],
+        binding: Option<&Binding>,
+        request: &RefreshRequest,
+    ) -> Result<Tokens, SessionError> {
+        let exchanged = self.exchanged_or_asked(session, tokens, binding, request);
+        let exchanged = exchanged.await;
+        if let Err(error) = &exchanged
+            && matches!(
+                error.kind(),
+                SessionErrorKind::Invalid | SessionErrorKind::ScopeExceeded
+            )
+        {
+            self.notify_refused(Some(*session), &request.device);
+        }
+        exchanged
+    }
+
+    async fn exchanged_or_asked(
         &self,
         session: &SessionId,
         tokens: &[RefreshToken],
@@ -229,7 +258,9 @@ impl Sessions {
                     record.body.access.scope = scope.ok_or_else(|| refused(Refused::Scope))?;
                     Answer::Repeat(record, stored, late, moves)
                 }
-                Outcome::Reuse => return Err(Box::pin(self.reused(&record)).await?),
+                Outcome::Reuse => {
+                    return Err(Box::pin(self.reused(&record, &request.device)).await?);
+                }
                 Outcome::Refused(why) => return Err(refused(why)),
             };
             // Boxed, because the future is large.
@@ -305,28 +336,20 @@ impl Sessions {
             }
         };
         let tokens = self.tokens(&record, now)?;
-        let (session, subject) = (record.id, record.subject);
-        self.notify(&match event {
-            None => SessionEvent::Refreshed { session, subject },
-            Some(false) => SessionEvent::Repeated {
-                session,
-                subject,
-                other_device,
-            },
+        let kind = match event {
+            None => SessionEventKind::Refreshed,
+            Some(false) => SessionEventKind::Repeated { other_device },
             Some(true) => {
                 tracing::warn!(
                     target: "tollgate",
-                    %session,
+                    session = %record.id,
                     other_device,
                     "refresh token repeated after the grace period"
                 );
-                SessionEvent::RepeatedLate {
-                    session,
-                    subject,
-                    other_device,
-                }
+                SessionEventKind::RepeatedLate { other_device }
             }
-        });
+        };
+        self.notify(kind, &record);
         Ok(Some(tokens))
     }
 
@@ -366,12 +389,11 @@ impl Sessions {
     }
 
     /// Ends the session and returns the error for the client.
-    async fn reused(&self, record: &Record) -> Result<SessionError, SessionError> {
+    async fn reused(&self, record: &Record, device: &Device) -> Result<SessionError, SessionError> {
         if self.end(&record.id).await?.is_some() {
             tracing::warn!(session = %record.id, "refresh token reuse detected; session ended");
-            self.notify(&SessionEvent::ReuseDetected {
-                session: record.id,
-                subject: record.subject.clone(),
+            self.notify_of(|now| {
+                SessionEvent::of(SessionEventKind::ReuseDetected, record, now).from_device(device)
             });
         }
         Ok(SessionError::new(

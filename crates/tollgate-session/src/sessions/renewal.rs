@@ -7,7 +7,7 @@ use super::store_access::{Loaded, TRIES, contended, invalid, is_revoked, unreada
 use super::{Renewed, Sessions, Tokens};
 use crate::continuation::ContinuationReason;
 use crate::error::SessionError;
-use crate::event::SessionEvent;
+use crate::event::SessionEventKind;
 use crate::id::SessionId;
 use crate::refresh::{Event, Outcome, Presented, Record, Unreadable, step};
 use crate::revocation::{Revocation, RevocationKey, RevocationKind};
@@ -233,10 +233,11 @@ impl Sessions {
                 }
                 record
             };
-            self.notify(&SessionEvent::Renewed {
-                session: record.id,
-                subject: record.subject.clone(),
-            });
+            let kind = match reason {
+                Reason::Slide => SessionEventKind::Renewed,
+                Reason::StepUp => SessionEventKind::Reauthenticated,
+            };
+            self.notify(kind, &record);
             return Ok(Reissue::Done(Box::new(record), now));
         }
         Err(contended())

@@ -4,7 +4,7 @@ use super::Sessions;
 use super::store_access::{Listed, Loaded, TRIES, contended, unreadable};
 use crate::continuation::SessionUpdate;
 use crate::error::{SessionError, SessionErrorKind};
-use crate::event::SessionEvent;
+use crate::event::SessionEventKind;
 use crate::refresh::{Record, Unreadable};
 use crate::revocation::RevocationKind;
 
@@ -85,10 +85,7 @@ impl Sessions {
         revocations.revoke(&[entry]).await?;
         let count = updated.len();
         for record in updated {
-            self.notify(&SessionEvent::Updated {
-                session: record.id,
-                subject: record.subject,
-            });
+            self.notify(SessionEventKind::Updated, &record);
         }
         for id in damaged {
             if let Loaded::Unreadable(Unreadable::Newer, _) = self.find(&id, now).await? {

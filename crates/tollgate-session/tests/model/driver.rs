@@ -15,8 +15,8 @@ use tollgate_core::{Principal, SigningKey, Verifier};
 use tollgate_session::{
     Continuation, Issuer, Login, NoRandomness, Position, Random, RefreshKey, RefreshRequest,
     Revocation, RevocationFeed, RevocationKey, RevocationKind, RevocationSnapshot, RevocationStore,
-    SessionError, SessionErrorKind, SessionEvent, SessionId, SessionStore, SessionUpdate, Sessions,
-    StoreError, StoreErrorKind, StoreFuture, StoredSession, Tokens,
+    SessionError, SessionErrorKind, SessionEvent, SessionEventKind, SessionId, SessionStore,
+    SessionUpdate, Sessions, StoreError, StoreErrorKind, StoreFuture, StoredSession, Tokens,
 };
 
 /// A request of an operation to the store.
@@ -470,9 +470,9 @@ impl Driver {
             .unwrap();
         let verifier = issuer.verifier().build().unwrap();
         let told = puppet.clone();
-        let tell = move |event: &SessionEvent| match event {
-            SessionEvent::Repeated { .. } => told.stage().told = Told::Repeated,
-            SessionEvent::RepeatedLate { .. } => told.stage().told = Told::RepeatedLate,
+        let tell = move |event: &SessionEvent| match event.kind() {
+            SessionEventKind::Repeated { .. } => told.stage().told = Told::Repeated,
+            SessionEventKind::RepeatedLate { .. } => told.stage().told = Told::RepeatedLate,
             _ => {}
         };
         let builder = Sessions::builder(issuer, puppet.clone())

@@ -149,6 +149,11 @@ impl SessionStore for Store {
             .or_else(|| self.wrong_acknowledgement())
             .unwrap_or_else(|| self.memory.confirm(session, now))
     }
+
+    fn forget<'a>(&'a self, subject: &'a str, now: u64) -> StoreFuture<'a, usize> {
+        self.wrong(None)
+            .unwrap_or_else(|| self.memory.forget(subject, now))
+    }
 }
 
 impl RevocationStore for Store {
@@ -278,7 +283,7 @@ impl Service {
         let events =
             std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner));
         let name = |event: &SessionEvent| {
-            format!("{event:?}")
+            format!("{:?}", event.kind())
                 .split(' ')
                 .next()
                 .unwrap_or_default()

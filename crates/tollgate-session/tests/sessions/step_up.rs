@@ -117,15 +117,15 @@ async fn the_tokens_of_a_step_up_are_a_full_set() {
 #[tokio::test]
 async fn a_repeat_says_whether_the_device_differs() {
     use std::sync::{Arc, Mutex};
-    use tollgate_session::{Device, SessionEvent};
+    use tollgate_session::{Device, SessionEventKind};
 
     let heard = Arc::new(Mutex::new(Vec::new()));
     let repeats = Arc::clone(&heard);
     let service = Service::with(|builder| {
         let builder = builder.refresh_key(RefreshKey::new(1, [1; 32]));
         builder.on_event(move |event| {
-            if let SessionEvent::Repeated { other_device, .. } = event {
-                repeats.lock().unwrap().push(*other_device);
+            if let SessionEventKind::Repeated { other_device } = event.kind() {
+                repeats.lock().unwrap().push(other_device);
             }
         })
     });

@@ -9,7 +9,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use tollgate_core::Algorithm;
 use tollgate_session::{
-    Issuer, Login, RefreshKey, RefreshRequest, RevocationStore, SessionEvent, SessionStore,
+    Issuer, Login, RefreshKey, RefreshRequest, RevocationStore, SessionEventKind, SessionStore,
     Sessions, Tokens,
 };
 
@@ -96,7 +96,7 @@ fn server<S: SessionStore + RevocationStore>(
         .grace(Duration::from_secs(60))
         .store_timeout(Duration::from_secs(10))
         .on_event(move |event| {
-            let rotated = matches!(event, SessionEvent::Refreshed { .. });
+            let rotated = event.kind() == SessionEventKind::Refreshed;
             rotations.fetch_add(usize::from(rotated), Ordering::SeqCst);
         })
         .build()

@@ -4,6 +4,7 @@ mod clocks;
 mod confirm;
 mod content;
 mod expiry;
+mod forget;
 mod races;
 mod subjects;
 
@@ -35,6 +36,7 @@ impl Pair {
         self.a_caller_that_is_ahead_removes_no_live_session().await;
         self.a_current_session_is_confirmed().await;
         self.another_revision_is_not_confirmed().await;
+        self.a_subject_is_forgotten().await;
         self.one_of_many_inserts().await;
         self.one_of_many_writers_replaces().await;
         self.no_update_is_lost().await;
