@@ -47,6 +47,8 @@
 //!   a hook, the user is demoted and disabled at any moment. A session never gets
 //!   a lost role back. When an [update](crate::Sessions::update) has returned, no token with the
 //!   former role is accepted. The session of a disabled user has ended when the response is sent.
+//! - No acknowledged write of the [data](crate::Sessions::update_data) is lost, and none is executed
+//!   twice.
 //! - Every operation completes, and none fails unless the store does.
 //! - A client that follows the rules is not logged out, although the sessions or the revocations
 //!   fail at any request, and one of its operations for each refresh token is lost after a write or
@@ -76,6 +78,7 @@
 //! | 2 | 4 | 1 | refresh by tabs that share a storage | 2 s |
 //! | 2 | 3 | 0 | refresh, logout, logout of all, with a failover | 1 s |
 //! | 2 | 2 | 1 | refresh, stolen token, activity, step-up, update, with a hook that may fail | 1 s |
+//! | 2 | 3 | 1 | refresh, activity, logout, data of the application | 1 s |
 //! | 2 | 3 | 1 | refresh, update, with a hook | 1 s |
 //! | 2 | 3 | 1 | refresh, activity, update | 1 s |
 //!

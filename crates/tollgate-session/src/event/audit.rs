@@ -22,7 +22,7 @@ pub struct PseudonymKey(hmac::Key);
 
 impl PseudonymKey {
     /// Creates a key from 32 random bytes. It must differ from every other key of the service.
-    /// Whoever has it can test which user a pseudonym belongs to.
+    /// A holder of the key can test which user a pseudonym belongs to.
     pub fn new(secret: &[u8; 32]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
     }

@@ -131,7 +131,7 @@ impl LoginRefusal {
     }
 }
 
-/// The way of a session's tokens.
+/// The transport of a session's tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EventTransport {
@@ -232,7 +232,7 @@ impl SessionEvent {
         &self.device
     }
 
-    /// The way of the tokens, if it is known.
+    /// The transport of the tokens, if it is known.
     pub const fn transport(&self) -> Option<EventTransport> {
         self.transport
     }

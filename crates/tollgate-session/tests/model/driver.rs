@@ -131,6 +131,8 @@ pub(crate) enum Act {
     StepUp,
     /// The service takes the role from the sessions of the user.
     Update,
+    /// A handler counts in the data of the session.
+    Count,
     /// Logs in. The user may have [`Config::most`] sessions.
     Login,
 }
@@ -188,6 +190,8 @@ pub(crate) enum Done {
     NotRenewed,
     LoggedOut,
     Updated,
+    /// The version of the data that was written.
+    Counted(u64),
     Failed(Failure),
 }
 
@@ -386,6 +390,8 @@ pub(crate) struct Facts {
     pub(crate) auth_time: u64,
     pub(crate) ended: bool,
     pub(crate) admin: bool,
+    /// The version and the value of the data.
+    pub(crate) data: (u64, u64),
 }
 
 /// A call, the second in which it began, and its answers with their seconds.
@@ -549,6 +555,10 @@ impl Driver {
                 auth_time: number("auth_time"),
                 ended: body.get("ended_at").is_some(),
                 admin: body["roles"][0] == "admin",
+                data: (
+                    body["data"]["version"].as_u64().unwrap_or(0),
+                    body["data"]["value"].as_u64().unwrap_or(0),
+                ),
             }
         };
         *self
@@ -691,6 +701,14 @@ impl Driver {
                     Err(error) => Done::Failed(error.into()),
                 },
             ),
+            Act::Count => {
+                let session = token.parse().unwrap();
+                let count = sessions.update_data(&session, |count: &mut u64| *count += 1);
+                self.drive(count, call, began, answers, |result| match result {
+                    Ok(data) => Done::Counted(data.version),
+                    Err(error) => Done::Failed(error.into()),
+                })
+            }
             Act::LogoutAll => self.drive(
                 sessions.logout_all(SUBJECT),
                 call,

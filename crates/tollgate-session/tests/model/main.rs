@@ -536,3 +536,30 @@ fn a_user_who_is_demoted_and_disabled() {
         );
     }
 }
+
+/// Handlers write the data of the session while others refresh, renew and end it. Writes may fail,
+/// and land later.
+#[test]
+fn data_beside_refreshes() {
+    let acts = &[Act::Count, Act::Refresh, Act::Slide, Act::Logout];
+    let failing = Faults {
+        fail: true,
+        late_writes: 1,
+        ..Faults::NONE
+    };
+    for (name, operations, faults) in [("data", 3, Faults::NONE), ("data, late", 2, failing)] {
+        report(
+            name,
+            &Scenario {
+                clients: 2,
+                operations,
+                acts,
+                seconds: 1,
+                configs: vec![Config::new(1)],
+                begins: 0,
+                fine: false,
+                faults,
+            },
+        );
+    }
+}

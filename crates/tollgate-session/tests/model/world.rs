@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use tollgate_session::RevocationKind;
 
 use crate::driver::{
-    Act, Answer, Call, Config, Done, Driver, Entry, Failure, Next, Request, Rights, START, SUBJECT,
-    Session, Told, Verified,
+    Act, Answer, Call, Config, Done, Driver, Entry, Facts, Failure, Next, Request, Rights, START,
+    SUBJECT, Session, Told, Verified,
 };
 use crate::known::Text;
 
@@ -90,6 +90,8 @@ pub(crate) struct World {
     rights: Rights,
     /// The role was taken from all sessions.
     updated: bool,
+    /// The versions of the data whose writes were acknowledged.
+    counted: BTreeSet<u64>,
 }
 
 /// A generation of the refresh token.
@@ -218,6 +220,7 @@ impl World {
             disturbed: false,
             rights: Rights::Admin,
             updated: false,
+            counted: BTreeSet::new(),
         }
     }
 
@@ -366,7 +369,7 @@ impl World {
             Act::Reuse => self.generations[0].token.unwrap(),
             Act::Slide | Act::StepUp => client.access_token,
             Act::SlideStolen => self.first_access,
-            Act::Logout | Act::LogoutAll | Act::Update | Act::Login => self.sid,
+            Act::Logout | Act::LogoutAll | Act::Update | Act::Count | Act::Login => self.sid,
         };
         self.disturbed |= matches!(act, Act::Reuse | Act::Logout | Act::LogoutAll);
         let call = Call {
@@ -722,6 +725,9 @@ impl World {
                     "an operation failed without a failure of the store"
                 );
             }
+            Done::Counted(version) => {
+                assert!(self.counted.insert(*version), "two writes of one version");
+            }
             Done::NotRenewed | Done::Updated => {}
         }
         self.check(driver);
@@ -799,6 +805,15 @@ impl World {
                     "a token with a lost role is accepted"
                 );
             }
+        }
+        // **No acknowledged write of the data is lost**, whatever else writes the session.
+        if let Some(session) = self.live(self.now) {
+            let Facts { data, ended, .. } = driver.facts(session);
+            assert!(
+                ended || self.counted.last().is_none_or(|last| data.0 >= *last),
+                "a write of the data is lost"
+            );
+            assert!(data.0 == data.1, "a count is lost");
         }
         if !self.over {
             return;

@@ -11,6 +11,8 @@ mod events;
 mod fixture;
 mod forget;
 mod late;
+#[cfg(feature = "metrics")]
+mod operations;
 mod outages;
 mod races;
 mod revocations;
