@@ -278,7 +278,7 @@ impl Service {
         self.clock.fetch_add(seconds, Ordering::SeqCst);
     }
 
-    /// Returns the events since the last call, without the subjects.
+    /// Returns the events since the last call, without the subjects and refused refreshes.
     pub(crate) fn events(&self) -> Vec<String> {
         let events =
             std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner));
@@ -289,7 +289,8 @@ impl Service {
                 .unwrap_or_default()
                 .to_owned()
         };
-        events.iter().map(name).collect()
+        let names = events.iter().map(name);
+        names.filter(|name| name != "RefreshRefused").collect()
     }
 
     pub(crate) async fn refresh(&self, token: &str) -> Result<Tokens, SessionError> {
