@@ -86,7 +86,6 @@ fn refresh(
         &Event::Refresh {
             token,
             binding: None,
-            data: None,
             arrived_at,
             by_store: now,
             scope,
