@@ -43,7 +43,7 @@ pub(super) fn login_refused(endpoints: &SessionEndpoints, status: u16, device: &
             Transport::Cookie(_) => EventTransport::Cookie,
             Transport::Json => EventTransport::Json,
         });
-        SessionEvent { transport, ..event }.from_device(device)
+        SessionEvent { transport, ..event }.with_device(device)
     });
 }
 

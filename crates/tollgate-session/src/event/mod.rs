@@ -202,7 +202,7 @@ impl SessionEvent {
         }
     }
 
-    pub(crate) fn from_device(mut self, device: &Device) -> Self {
+    pub(crate) fn with_device(mut self, device: &Device) -> Self {
         self.device = device.clone().cut();
         self
     }

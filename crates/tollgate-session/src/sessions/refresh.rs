@@ -115,7 +115,7 @@ impl Sessions {
     fn notify_refused(&self, session: Option<SessionId>, device: &Device) {
         self.notify_of(|now| {
             let event = SessionEvent::new(SessionEventKind::RefreshRefused, now);
-            SessionEvent { session, ..event }.from_device(device)
+            SessionEvent { session, ..event }.with_device(device)
         });
     }
 
@@ -393,7 +393,7 @@ impl Sessions {
         if self.end(&record.id).await?.is_some() {
             tracing::warn!(session = %record.id, "refresh token reuse detected; session ended");
             self.notify_of(|now| {
-                SessionEvent::of(SessionEventKind::ReuseDetected, record, now).from_device(device)
+                SessionEvent::of(SessionEventKind::ReuseDetected, record, now).with_device(device)
             });
         }
         Ok(SessionError::new(
