@@ -20,6 +20,7 @@ mod revocation;
 mod sessions;
 mod store;
 mod sync;
+mod throttle;
 
 pub use clock::{MAX_RETENTION, SteadyClock, ended_until};
 pub use continuation::{Continuation, ContinuationReason, ContinuedSession, SessionUpdate};
@@ -48,4 +49,8 @@ pub use sessions::{
     ExportedRevocation, ExportedSession, Login, RefreshRequest, Renewed, SessionData, SessionInfo,
     Sessions, SessionsBuilder, SubjectExport, Tokens,
 };
+pub use sessions::{LoginAttempt, PendingLogin, TooManyAttempts};
 pub use store::{SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession};
+pub use throttle::{
+    AttemptCharge, AttemptKey, AttemptLevel, AttemptMemory, LoginThrottle, LoginThrottleBuilder,
+};

@@ -18,6 +18,7 @@ use crate::revocation::{
 };
 use crate::store::{SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession};
 use crate::sync::{Mutex, MutexGuard};
+use crate::throttle::{AttemptCharge, AttemptLevel, AttemptMemory};
 
 /// A store that keeps sessions and revocations in the memory of one process. Clones share their
 /// content.
@@ -57,6 +58,7 @@ struct Shared {
     hints: watch::Sender<()>,
     max_sessions: usize,
     max_revocations: usize,
+    attempts: AttemptMemory,
 }
 
 struct State {
@@ -120,6 +122,7 @@ impl MemoryStore {
             hints: watch::Sender::new(()),
             max_sessions,
             max_revocations,
+            attempts: AttemptMemory::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -382,6 +385,14 @@ impl SessionStore for MemoryStore {
             }
             Ok(ids.len())
         })
+    }
+
+    fn charge<'a>(
+        &'a self,
+        charges: &'a [AttemptCharge],
+        now: u64,
+    ) -> StoreFuture<'a, Option<Vec<AttemptLevel>>> {
+        Box::pin(async move { Ok(Some(self.shared.attempts.charge(charges, now))) })
     }
 }
 

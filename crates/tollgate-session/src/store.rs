@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::id::SessionId;
+use crate::throttle::{AttemptCharge, AttemptLevel};
 
 /// The future of a store operation.
 ///
@@ -187,6 +188,21 @@ pub trait SessionStore: Send + Sync + 'static {
             Err(StoreError::new(StoreErrorKind::Unavailable, detail))
         })
     }
+
+    /// Charges budgets of login attempts, each with another key, and returns their levels in the
+    /// same order. Each change must be one atomic step, by the rule of [`AttemptCharge::apply`].
+    /// It need not be durable. An entry whose number is not after `now` may be removed.
+    ///
+    /// By default, the store keeps no budgets and returns `None`: each process then counts in its
+    /// own memory.
+    fn charge<'a>(
+        &'a self,
+        charges: &'a [AttemptCharge],
+        now: u64,
+    ) -> StoreFuture<'a, Option<Vec<AttemptLevel>>> {
+        let _ = (charges, now);
+        Box::pin(std::future::ready(Ok(None)))
+    }
 }
 
 impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
@@ -222,6 +238,14 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
 
     fn forget<'a>(&'a self, subject: &'a str, now: u64) -> StoreFuture<'a, usize> {
         (**self).forget(subject, now)
+    }
+
+    fn charge<'a>(
+        &'a self,
+        charges: &'a [AttemptCharge],
+        now: u64,
+    ) -> StoreFuture<'a, Option<Vec<AttemptLevel>>> {
+        (**self).charge(charges, now)
     }
 }
 

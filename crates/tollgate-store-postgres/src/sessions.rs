@@ -1,7 +1,9 @@
 //! The session store: one row per session, one statement per operation.
 
 use tokio_postgres::types::Type;
-use tollgate_session::{SessionId, SessionStore, StoreFuture, StoredSession};
+use tollgate_session::{
+    AttemptCharge, AttemptLevel, SessionId, SessionStore, StoreFuture, StoredSession,
+};
 
 use crate::column::{self, Number, Private};
 use crate::pool::Use::Sessions;
@@ -133,5 +135,13 @@ impl SessionStore for PostgresStore {
                 .await?;
             Ok(rows.len())
         })
+    }
+
+    fn charge<'a>(
+        &'a self,
+        charges: &'a [AttemptCharge],
+        now: u64,
+    ) -> StoreFuture<'a, Option<Vec<AttemptLevel>>> {
+        Box::pin(async move { self.charge_all(charges, now).await.map(Some) })
     }
 }

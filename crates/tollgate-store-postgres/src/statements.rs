@@ -76,6 +76,7 @@ pub(crate) struct Statements {
     pub(crate) confirm: String,
     pub(crate) of_subject: String,
     pub(crate) forget: String,
+    pub(crate) charge: String,
     pub(crate) revoke: String,
     pub(crate) hint: &'static str,
     pub(crate) find: String,
@@ -86,6 +87,7 @@ pub(crate) struct Statements {
     pub(crate) clock: &'static str,
     pub(crate) purge_sessions: String,
     pub(crate) purge_revocations: String,
+    pub(crate) purge_attempts: String,
 }
 
 impl Statements {
@@ -93,6 +95,7 @@ impl Statements {
         let sessions = names.table("sessions");
         let revocations = names.table("revocations");
         let head = names.table("revocation_head");
+        let attempts = names.table("attempts");
         // A revocation with an unreadable end has not ended.
         let live = |now: &str| format!("(r.expires_at {GT} {} OR r.expires_at IS NULL)", ends(now));
         Self {
@@ -127,6 +130,7 @@ impl Statements {
                  ) \
                  DELETE FROM {sessions} AS s USING old WHERE s.id {EQ} old.id RETURNING {DURABLY}"
             ),
+            charge: charge(&attempts),
             // The head is updated first, and the entries are read from it. Two callers wait for
             // each other at the head, never at an entry, where they could deadlock. An expired
             // entry is not extended.
@@ -183,8 +187,31 @@ impl Statements {
                     EXTRACT(epoch FROM pg_catalog.clock_timestamp())::numeric)::bigint",
             purge_sessions: purge(&sessions, "id"),
             purge_revocations: purge(&revocations, "digest"),
+            purge_attempts: purge(&attempts, "key"),
         }
     }
+}
+
+/// Returns a statement that charges budgets by the rule of `AttemptCharge::apply`. Rows are locked
+/// in the order of their keys, so that two callers cannot deadlock. `step` and `most` are stored,
+/// because the update sees only columns. The commit need not be durable.
+fn charge(attempts: &str) -> String {
+    let latest = format!("($5 {PLUS} excluded.most)");
+    let there = format!("LEAST(GREATEST(a.expires_at, $5), {latest})");
+    let taken = format!("(excluded.given_back OR {there} {PLUS} excluded.step {LE} {latest})");
+    format!(
+        "INSERT INTO {attempts} AS a (key, expires_at, step, most, given_back, taken) \
+         SELECT c.key, CASE WHEN c.given_back THEN $5 ELSE $5 {PLUS} c.step END, c.step, c.most, \
+         c.given_back, true \
+         FROM unnest($1, $2, $3, $4) AS c (key, step, most, given_back) ORDER BY c.key \
+         ON CONFLICT (key) DO UPDATE SET taken = {taken}, \
+         expires_at = CASE WHEN excluded.given_back \
+           THEN GREATEST({there} OPERATOR(pg_catalog.-) excluded.step, $5) \
+           WHEN {taken} THEN {there} {PLUS} excluded.step ELSE {there} END, \
+         step = excluded.step, most = excluded.most, given_back = excluded.given_back \
+         RETURNING key, taken, expires_at OPERATOR(pg_catalog.-) $5, \
+         pg_catalog.set_config('synchronous_commit', 'off', true)"
+    )
 }
 
 /// Returns a statement that removes a batch of expired rows and returns their number. It skips rows

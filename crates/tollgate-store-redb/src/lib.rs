@@ -20,9 +20,9 @@ use redb::ReadTransaction;
 use tokio::sync::watch;
 use tollgate_core::Clock;
 use tollgate_session::{
-    Position, Revocation, RevocationFeed, RevocationKey, RevocationSnapshot, RevocationStore,
-    SessionId, SessionStore, SteadyClock, StoreError, StoreErrorKind, StoreFuture, StoredSession,
-    ended_until,
+    AttemptCharge, AttemptLevel, AttemptMemory, Position, Revocation, RevocationFeed,
+    RevocationKey, RevocationSnapshot, RevocationStore, SessionId, SessionStore, SteadyClock,
+    StoreError, StoreErrorKind, StoreFuture, StoredSession, ended_until,
 };
 
 use crate::database::Database;
@@ -72,6 +72,7 @@ struct Shared {
     database: Arc<Database>,
     /// Held during a backup.
     backup: Arc<Mutex<()>>,
+    attempts: AttemptMemory,
 }
 
 impl RedbStore {
@@ -116,6 +117,7 @@ impl RedbStore {
                 writer,
                 database,
                 backup,
+                attempts: AttemptMemory::default(),
             }),
             clock: Arc::new(SteadyClock::new()),
         })
@@ -227,6 +229,15 @@ impl SessionStore for RedbStore {
             let there = self.load(&session.id, now).await?;
             Ok(there.is_some_and(|there| there.revision == session.revision))
         })
+    }
+
+    /// Only this process can open the file, so the budgets are in its memory.
+    fn charge<'a>(
+        &'a self,
+        charges: &'a [AttemptCharge],
+        now: u64,
+    ) -> StoreFuture<'a, Option<Vec<AttemptLevel>>> {
+        Box::pin(async move { Ok(Some(self.shared.attempts.charge(charges, now))) })
     }
 }
 

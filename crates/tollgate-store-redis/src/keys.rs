@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tollgate_session::SessionId;
+use tollgate_session::{AttemptKey, SessionId};
 
 /// The keys of a namespace. The hash tag of each key is the name up to the closing brace. Sessions
 /// are spread over a cluster; the keys of the revocations stay together.
@@ -45,6 +45,16 @@ impl Keys {
         }
         key.push('}');
         key
+    }
+
+    /// The key of a budget of login attempts.
+    pub(crate) fn attempts(&self, key: &AttemptKey) -> String {
+        let mut text = format!("{{{}:attempts:", self.namespace);
+        for byte in key.as_bytes() {
+            write!(text, "{byte:02x}").expect("a string takes everything");
+        }
+        text.push('}');
+        text
     }
 
     /// The key of the revocations.

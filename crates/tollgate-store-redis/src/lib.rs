@@ -4,6 +4,7 @@
 
 mod access;
 mod address;
+mod attempts;
 mod builder;
 mod failure;
 mod feed;

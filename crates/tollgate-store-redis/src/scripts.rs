@@ -90,6 +90,37 @@ return 1
     ])
 });
 
+/// Charges a budget of login attempts, by the rule of `AttemptCharge::apply`. Returns 1 if it was
+/// changed, and the seconds after which it is full again. The numbers of a budget are exact in Lua.
+pub(crate) static CHARGE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(&[
+        WRITES,
+        TYPED,
+        "
+local key = KEYS[1]
+local now, seconds, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local back = ARGV[4] == '1'
+local latest = now + most
+local stored = typed(redis.pcall('GET', key))
+local there = math.min(math.max(tonumber(stored or '') or now, now), latest)
+local level, taken = there, 1
+if back then
+  level = math.max(there - seconds, now)
+elseif there + seconds <= latest then
+  level = there + seconds
+else
+  taken = 0
+end
+if level > now then
+  redis.call('SET', key, string.format('%.0f', level), 'EX', level - now + 60)
+else
+  redis.call('DEL', key)
+end
+return {taken, level - now}
+",
+    ])
+});
+
 /// Replaces a session. Returns 1 on success, 0 if the revision differs or the session is gone, 2 if
 /// the entry in the index of its subject must be extended first.
 pub(crate) static REPLACE: LazyLock<Script> =

@@ -6,7 +6,8 @@ use futures_util::future::try_join_all;
 use redis::Value;
 use tokio::time::Instant;
 use tollgate_session::{
-    SessionId, SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession, ended_until,
+    AttemptCharge, AttemptLevel, SessionId, SessionStore, StoreError, StoreErrorKind, StoreFuture,
+    StoredSession, ended_until,
 };
 
 use crate::failure::{corrupt, unavailable, wrong_type};
@@ -194,6 +195,14 @@ impl SessionStore for RedisStore {
             }
             Ok(removed)
         })
+    }
+
+    fn charge<'a>(
+        &'a self,
+        charges: &'a [AttemptCharge],
+        now: u64,
+    ) -> StoreFuture<'a, Option<Vec<AttemptLevel>>> {
+        Box::pin(async move { self.charge_all(charges, now).await.map(Some) })
     }
 }
 

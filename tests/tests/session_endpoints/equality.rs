@@ -165,6 +165,19 @@ async fn heads(both: &Both, ask: Ask) -> Got {
 }
 
 #[actix_web::test]
+async fn failed_logins_are_throttled_equally() {
+    let both = Both::start(&Transport::Json).await;
+    let wrong = || post("/auth/login").json(r#"{"user":"ada","password":"guess"}"#);
+    for _ in 0..10 {
+        both.expect(401, wrong()).await;
+    }
+    let refused = both.expect(429, wrong()).await;
+    assert_eq!(refused.all("retry-after").collect::<Vec<_>>(), ["1200"]);
+    let other = post("/auth/login").json(r#"{"user":"eve","password":"lovelace"}"#);
+    both.expect(200, other).await;
+}
+
+#[actix_web::test]
 async fn responses_to_an_app_that_stores_tokens_are_equal() {
     let both = Both::start(&Transport::Json).await;
     for (status, ask) in [

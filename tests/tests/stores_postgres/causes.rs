@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tollgate_session::{RevocationStore, SessionStore, StoreError, StoreErrorKind};
+use tollgate_session::{AttemptCharge, AttemptKey, RevocationStore, SessionStore, StoreError, StoreErrorKind};
 use tollgate_store_postgres::PostgresStore;
 use tollgate_store_postgres::tokio_postgres::Config;
 use tollgate_testkit::stores;
@@ -25,7 +25,7 @@ fn is(error: &StoreError, kind: StoreErrorKind, text: &str) {
 
 /// The rights of `docs/guide/stores.md`.
 const MIGRATE: &str = "GRANT CREATE ON DATABASE postgres TO migrator";
-const RUN: [(&str, &str); 10] = [
+const RUN: [(&str, &str); 11] = [
     ("USAGE ON SCHEMA tollgate", "schema tollgate"),
     ("SELECT ON tollgate.sessions", "sessions"),
     ("INSERT ON tollgate.sessions", "sessions"),
@@ -38,6 +38,10 @@ const RUN: [(&str, &str); 10] = [
     (
         "SELECT, INSERT, UPDATE ON tollgate.revocation_head",
         "revocation_head",
+    ),
+    (
+        "SELECT, INSERT, UPDATE, DELETE ON tollgate.attempts",
+        "attempts",
     ),
 ];
 const READ: [&str; 2] = [
@@ -61,7 +65,7 @@ async fn the_documented_rights_suffice_and_each_is_needed() {
     let error = as_role(&server, "migrator").migrate().await.unwrap_err();
     is(&error, StoreErrorKind::Denied, "database postgres");
     server.sql(MIGRATE);
-    assert_eq!(as_role(&server, "migrator").migrate().await.unwrap(), 2);
+    assert_eq!(as_role(&server, "migrator").migrate().await.unwrap(), 3);
 
     for (right, _) in RUN {
         server.sql(&format!("GRANT {right} TO app"));
@@ -113,6 +117,14 @@ async fn first_error(store: &PostgresStore) -> StoreError {
         store.revoke(&entries, NOW).await?;
         store.find(&[entries[0].key.clone()], NOW).await?;
         store.position().await?;
+        let key = AttemptKey::new([7; 16]);
+        let charge = AttemptCharge {
+            key,
+            seconds: 60,
+            most: 60,
+            give_back: false,
+        };
+        store.charge(&[charge], NOW).await?;
         store.purge(NOW + 7200).await
     };
     run.await.unwrap_err()

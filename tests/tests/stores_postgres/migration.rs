@@ -12,6 +12,8 @@ const FIRST: &str = include_str!(
 const SECOND: &str = include_str!(
     "../../../crates/tollgate-store-postgres/migrations/0002_order_of_revocations.sql"
 );
+const THIRD: &str =
+    include_str!("../../../crates/tollgate-store-postgres/migrations/0003_login_attempts.sql");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_starts_migrate_once() {
@@ -32,14 +34,14 @@ async fn concurrent_starts_migrate_once() {
     for task in tasks {
         steps += task.await.unwrap();
     }
-    assert_eq!(steps, 4, "each of the two sets of tables is migrated once");
+    assert_eq!(steps, 6, "each of the two sets of tables is migrated once");
     assert_eq!(
         server.sql("SELECT count(*) FROM tollgate.revocation_head"),
         "1"
     );
     assert_eq!(
         server.sql("SELECT max(version) FROM tollgate.other_migrations"),
-        "2"
+        "3"
     );
 }
 
@@ -51,6 +53,7 @@ async fn the_shipped_files_can_be_run_manually() {
     server.sql("CREATE SCHEMA tollgate");
     server.sql(FIRST);
     server.sql(SECOND);
+    server.sql(THIRD);
     let store = open(&server);
     assert_eq!(store.migrate().await.unwrap(), 0);
     assert!(store.insert(&session(1, "u-7"), NOW).await.unwrap());
@@ -67,7 +70,7 @@ async fn revocations_of_the_first_version_are_kept() {
                VALUES ('t\\000\\000\\000\\001ab', 7, 9000000000)";
     server.sql(old);
     let store = open(&server);
-    assert_eq!(store.migrate().await.unwrap(), 1);
+    assert_eq!(store.migrate().await.unwrap(), 2);
     let snapshot = store.snapshot(NOW).await.unwrap();
     assert_eq!(snapshot.entries.len(), 1);
     store.revoke(&[revocation("new")], NOW).await.unwrap();

@@ -43,7 +43,7 @@ async fn passes_the_suite(mode: &str) {
         return;
     };
     let (one, other) = (store(&pooler.url()), store(&pooler.url()));
-    assert_eq!(one.migrate().await.unwrap(), 2);
+    assert_eq!(one.migrate().await.unwrap(), 3);
     assert_eq!(other.migrate().await.unwrap(), 0);
     stores::accept(Arc::new(one), Arc::new(other)).await;
 }

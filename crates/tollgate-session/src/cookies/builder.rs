@@ -215,6 +215,7 @@ impl CookieTransportBuilder {
         let refuse = |kind, message: &str| Err(ConfigError::new(kind, message));
         let other_name = format!("{}-2", self.refresh_name);
         let resumed = format!("{}{RESUMED}", self.access_name);
+        let device = format!("{}-device", self.binding_name);
         let names = [&self.access_name, &self.refresh_name, &self.binding_name];
         for name in names {
             if name.is_empty() || name.len() > LONGEST || !name.bytes().all(is_token_byte) {
@@ -231,11 +232,12 @@ impl CookieTransportBuilder {
                 );
             }
         }
-        if has_duplicate(&[names[0], names[1], names[2], &other_name, &resumed]) {
+        let all = [names[0], names[1], names[2], &other_name, &resumed, &device];
+        if has_duplicate(&all) {
             return refuse(
                 ConfigErrorKind::Duplicate,
                 "`access_name`, `access_name` with `-resumed`, `refresh_name`, `refresh_name` with \
-                 `-2`, and `binding_name` must differ",
+                 `-2`, `binding_name`, and `binding_name` with `-device` must differ",
             );
         }
         let mut paths = vec![&self.path];
@@ -286,6 +288,7 @@ impl CookieTransportBuilder {
             access: cookie(host_prefix, &self.access_name, "/"),
             binding: cookie(host_prefix, &self.binding_name, "/"),
             resumed: cookie(host_prefix, &resumed, "/"),
+            device: cookie(host_prefix, &device, "/"),
             refresh: refresh(&self.path),
             former: self
                 .former_paths

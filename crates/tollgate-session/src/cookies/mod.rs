@@ -15,6 +15,7 @@ use self::set_cookie::Cookie;
 use crate::error::{SessionError, SessionErrorKind};
 use crate::refresh::RefreshToken;
 use crate::sessions::{Bound, Login, RefreshRequest, Renewed, Sessions, Tokens};
+use crate::throttle::DeviceToken;
 
 /// The cross-site requests that a browser attaches a cookie to (RFC 6265bis section 4.1.2.7).
 ///
@@ -82,6 +83,8 @@ struct Cookies {
     former: Vec<Cookie>,
     /// The marker of a session that was resumed a moment ago.
     resumed: Cookie,
+    /// The token of a device that has logged in before. A logout does not delete it.
+    device: Cookie,
     csrf_token: bool,
 }
 
@@ -277,6 +280,17 @@ impl CookieTransport {
         }
         self.expire_former(&mut edits);
         Ok(edits)
+    }
+
+    /// Returns the field value that sets the cookie of the device. It outlives the session.
+    pub(crate) fn set_device(&self, token: &str) -> Option<String> {
+        self.0.device.set(token, Some(DeviceToken::LIFE)).ok()
+    }
+
+    /// Returns the device token of a request.
+    pub(crate) fn device(&self, request: &impl RequestView) -> Option<String> {
+        let value = read::all(request, &self.0.device.name).next()?;
+        Some(std::str::from_utf8(value).ok()?.to_owned())
     }
 
     fn expire_former(&self, edits: &mut HeaderEdits) {

@@ -10,9 +10,10 @@ use tollgate_core::__private::is_own_page;
 use tollgate_core::{ConfigError, ConfigErrorKind, Gate, GateBuilder};
 
 use super::login::{LoginFailure, LoginRequest};
-use super::{Inner, LoginHook, SessionEndpoints, Transport};
+use super::{Inner, LoginHook, NameHook, SessionEndpoints, Transport};
 use crate::cookies::SameSite;
 use crate::sessions::{Login, Sessions};
+use crate::throttle::LoginThrottle;
 
 /// The upper bound of `content_limit`: 1 MiB.
 const MOST_CONTENT: usize = 1 << 20;
@@ -53,6 +54,8 @@ pub struct SessionEndpointsBuilder {
     content_limit: usize,
     content_timeout: Duration,
     login_page: Option<String>,
+    throttle: Option<LoginThrottle>,
+    login_name: Option<NameHook>,
 }
 
 impl SessionEndpointsBuilder {
@@ -66,13 +69,16 @@ impl SessionEndpointsBuilder {
             content_limit: 16 * 1024,
             content_timeout: Duration::from_secs(10),
             login_page: None,
+            throttle: Some(LoginThrottle::default()),
+            login_name: None,
         }
     }
 
     /// Sets the login function. It is called with each request to `POST /login` that passed the
     /// proof of origin. Required.
     ///
-    /// Its duration must not reveal whether a user exists. Count failed attempts here.
+    /// Its duration must not reveal whether a user exists. Failed attempts are
+    /// [throttled](Self::login_throttle).
     ///
     /// ```
     /// # use tollgate::SigningKey;
@@ -240,6 +246,98 @@ impl SessionEndpointsBuilder {
         self
     }
 
+    /// Changes the budgets of failed logins. The default is [`LoginThrottle::default`].
+    ///
+    /// When a budget is exhausted, the response is 429 with `Retry-After`, and the login function
+    /// is not called. An attempt counts from before that call. It is given back if the login
+    /// succeeds, or fails with [`malformed`](LoginFailure::malformed), with the error of
+    /// [`LoginRequest::read`], or with a status from 500. Every other failure counts.
+    ///
+    /// With cookies, a login sets one more, `__Host-session-device` after the name of the binding
+    /// cookie. It gives the device a budget of its own, and a logout does not delete it.
+    ///
+    /// ```
+    /// # use tollgate::SigningKey;
+    /// # use tollgate::session::{Issuer, LoginFailure, MemoryStore};
+    /// # use tollgate::session::{RefreshKey, SessionEndpoints, Sessions, Transport};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
+    /// # let sessions = Sessions::builder(issuer, MemoryStore::default())
+    /// #     .refresh_key(RefreshKey::generate(1)?).build()?;
+    /// let builder = SessionEndpoints::builder(sessions, Transport::Json)
+    ///     .login(|_| async { Err(LoginFailure::refused()) });
+    /// use std::time::Duration;
+    /// use tollgate::session::LoginThrottle;
+    ///
+    /// let throttle = LoginThrottle::builder().per_network(500, Duration::from_secs(60)).build()?;
+    /// assert!(builder.login_throttle(throttle).build().is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn login_throttle(mut self, throttle: LoginThrottle) -> Self {
+        self.throttle = Some(throttle);
+        self
+    }
+
+    /// Does not count failed logins. Use it only if something else does, such as the login
+    /// function.
+    ///
+    /// ```
+    /// # use tollgate::SigningKey;
+    /// # use tollgate::session::{Issuer, LoginFailure, MemoryStore};
+    /// # use tollgate::session::{RefreshKey, SessionEndpoints, Sessions, Transport};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
+    /// # let sessions = Sessions::builder(issuer, MemoryStore::default())
+    /// #     .refresh_key(RefreshKey::generate(1)?).build()?;
+    /// let builder = SessionEndpoints::builder(sessions, Transport::Json)
+    ///     .login(|_| async { Err(LoginFailure::refused()) });
+    /// assert!(builder.dangerous_without_login_throttle().build().is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn dangerous_without_login_throttle(mut self) -> Self {
+        self.throttle = None;
+        self
+    }
+
+    /// Sets the function that returns the user name of a login request, by which failed attempts
+    /// are counted.
+    ///
+    /// By default these are the members `username`, `user`, `email`, `login` and `name` of the
+    /// content, in any case, and the user of Basic credentials. If there are several, the attempt
+    /// counts for each. Set this if the login function reads another member, or if the service
+    /// treats spellings as equal that differ in more than their case.
+    ///
+    /// ```
+    /// # use tollgate::SigningKey;
+    /// # use tollgate::session::{Issuer, LoginFailure, MemoryStore};
+    /// # use tollgate::session::{RefreshKey, SessionEndpoints, Sessions, Transport};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
+    /// # let sessions = Sessions::builder(issuer, MemoryStore::default())
+    /// #     .refresh_key(RefreshKey::generate(1)?).build()?;
+    /// let builder = SessionEndpoints::builder(sessions, Transport::Json)
+    ///     .login(|_| async { Err(LoginFailure::refused()) });
+    /// #[derive(serde::Deserialize)]
+    /// struct Phone { phone: String }
+    ///
+    /// let builder = builder.login_name(|request| Some(request.read::<Phone>().ok()?.phone));
+    /// assert!(builder.build().is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn login_name(
+        mut self,
+        name: impl Fn(&LoginRequest) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.login_name = Some(Box::new(name));
+        self
+    }
+
     /// Checks the configuration and creates the endpoints.
     ///
     /// # Errors
@@ -333,6 +431,8 @@ impl SessionEndpointsBuilder {
             content_limit: self.content_limit,
             content_timeout: self.content_timeout,
             login_page: self.login_page,
+            throttle: self.throttle,
+            login_name: self.login_name,
         })))
     }
 }

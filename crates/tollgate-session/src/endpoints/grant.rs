@@ -62,16 +62,21 @@ impl SessionEndpoints {
             content_type,
             device: device.clone(),
         };
-        let login = (self.0.login)(request).await.map_err(|failure| {
-            report::login_refused(self, failure.0.status, &device);
-            failure.0
-        })?;
+        let refused = |answer: &Answer| report::login_refused(self, answer.status, &device);
+        let pending = self.begin_attempt(&request).await.inspect_err(refused)?;
+        let outcome = (self.0.login)(request).await;
+        let device_cookie = self.end_attempt(pending, &outcome).await;
+        let login = outcome.map_err(|failure| failure.0).inspect_err(refused)?;
         let login = login.seen_from(&device);
         let sessions = self.0.sessions.clone();
         if let (Some(cookies), Some(former)) = (self.cookies().cloned(), former) {
             // It ends the former session, which must not be left half done.
             let login = async move { cookies.begin(&sessions, login, former).await };
-            return Ok(in_cookies(&run_to_completion(login).await?));
+            let mut answer = in_cookies(&run_to_completion(login).await?);
+            if let Some(line) = device_cookie {
+                answer.append("set-cookie", line);
+            }
+            return Ok(answer);
         }
         let tokens = sessions.login(login).await;
         let tokens = tokens.map_err(|error| error.answer())?;

@@ -10,6 +10,7 @@ mod login;
 mod logout;
 mod report;
 mod resume;
+mod throttled;
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub use self::login::{LoginFailure, LoginRequest};
 use crate::cookies::CookieTransport;
 use crate::id::SessionId;
 use crate::sessions::{Login, Sessions};
+use crate::throttle::LoginThrottle;
 
 /// The transport of a session's tokens.
 ///
@@ -47,12 +49,14 @@ pub enum Transport {
 
 type LoginHook = Box<dyn Fn(LoginRequest) -> BoxFuture<Result<Login, LoginFailure>> + Send + Sync>;
 
+type NameHook = Box<dyn Fn(&LoginRequest) -> Option<String> + Send + Sync>;
+
 /// The HTTP endpoints of sessions. An adapter mounts them under a path, such as `/auth`. With
 /// cookies, this is the [path](crate::CookieTransportBuilder::path) of the refresh cookie.
 ///
 /// | Request | Needs | Answer |
 /// |---|---|---|
-/// | `POST /login` | the credentials of the login function | 200 with tokens; 401 |
+/// | `POST /login` | the credentials of the login function | 200 with tokens; 401; 429 |
 /// | `POST /refresh` | the refresh token | 200 with tokens; 400 `invalid_grant`, `invalid_scope` |
 /// | `GET /resume` | the refresh token; [optional](SessionEndpointsBuilder::resume) | 303 |
 /// | `POST /logout` | the access or the refresh token | 204 |
@@ -119,6 +123,8 @@ struct Inner {
     content_limit: usize,
     content_timeout: Duration,
     login_page: Option<String>,
+    throttle: Option<LoginThrottle>,
+    login_name: Option<NameHook>,
 }
 
 /// The endpoint of a request.

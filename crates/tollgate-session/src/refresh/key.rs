@@ -147,6 +147,18 @@ impl RefreshKey {
         secret.copy_from_slice(context.sign().as_ref());
         secret
     }
+
+    /// Returns the HMAC of these parts, for another purpose than [`derive`](Self::derive).
+    pub(crate) fn authenticate(&self, purpose: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.key);
+        for part in std::iter::once(&purpose).chain(parts) {
+            context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            context.update(part);
+        }
+        let mut mac = [0; 32];
+        mac.copy_from_slice(context.sign().as_ref());
+        mac
+    }
 }
 
 impl fmt::Debug for RefreshKey {

@@ -14,6 +14,7 @@ use crate::issuer::Issuer;
 use crate::refresh::{RefreshKey, RefreshKeys, Rules};
 use crate::revocation::{RevocationStore, Revocations};
 use crate::store::SessionStore;
+use crate::throttle::AttemptMemory;
 
 /// The upper bound of `max_sessions_per_subject`.
 const MOST_SESSIONS: usize = 10_000;
@@ -429,6 +430,7 @@ impl SessionsBuilder {
             timeout: self.timeout,
             on_event: self.on_event,
             hook: self.on_continue.map(|ask| Hook::new(ask, limit)),
+            attempts: AttemptMemory::default(),
         })))
     }
 

@@ -1,5 +1,6 @@
 //! The sessions of a service.
 
+mod attempt;
 mod binding;
 mod builder;
 mod data;
@@ -26,7 +27,9 @@ use crate::issuer::Issuer;
 use crate::refresh::{Record, Rules};
 use crate::revocation::{RevocationStore, Revocations};
 use crate::store::SessionStore;
+use crate::throttle::AttemptMemory;
 
+pub use attempt::{LoginAttempt, PendingLogin, TooManyAttempts};
 pub use builder::SessionsBuilder;
 pub use data::SessionData;
 pub use export::{ExportedRevocation, ExportedSession, SubjectExport};
@@ -88,6 +91,8 @@ struct Inner {
     timeout: Duration,
     on_event: Vec<Listener>,
     hook: Option<hook::Hook>,
+    /// The budgets of login attempts, while the store keeps none.
+    attempts: AttemptMemory,
 }
 
 impl Sessions {

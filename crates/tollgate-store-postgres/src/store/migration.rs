@@ -13,7 +13,7 @@ use crate::statements::Names;
 use crate::store::Shared;
 
 /// All migrations in order. A released migration is never changed.
-const STEPS: [(i32, &str); 2] = [
+const STEPS: [(i32, &str); 3] = [
     (
         1,
         include_str!("../../migrations/0001_sessions_and_revocations.sql"),
@@ -22,6 +22,7 @@ const STEPS: [(i32, &str); 2] = [
         2,
         include_str!("../../migrations/0002_order_of_revocations.sql"),
     ),
+    (3, include_str!("../../migrations/0003_login_attempts.sql")),
 ];
 
 /// The key of the advisory lock: a number that no other program is likely to use.

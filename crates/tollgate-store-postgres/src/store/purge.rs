@@ -53,10 +53,11 @@ async fn some(shared: &Shared, now: u64) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn tables(shared: &Shared) -> [&str; 2] {
+fn tables(shared: &Shared) -> [&str; 3] {
     [
         &shared.statements.purge_sessions,
         &shared.statements.purge_revocations,
+        &shared.statements.purge_attempts,
     ]
 }
 

@@ -1,5 +1,6 @@
 //! The contract of a session store.
 
+mod attempts;
 mod clocks;
 mod confirm;
 mod content;
@@ -40,6 +41,8 @@ impl Pair {
         self.one_of_many_inserts().await;
         self.one_of_many_writers_replaces().await;
         self.no_update_is_lost().await;
+        self.budgets_follow_the_rule().await;
+        self.attempts_at_once_stay_in_the_budget().await;
     }
 
     async fn an_inserted_session_is_loaded(&self) {

@@ -1,0 +1,70 @@
+//! The keys of the budgets.
+
+use std::net::IpAddr;
+
+use super::charge::AttemptKey;
+use crate::refresh::RefreshKey;
+
+/// A network: an IPv4 address, or the first 64 bits of an IPv6 address, as a provider gives each
+/// customer at least a /64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Network([u8; 9]);
+
+impl Network {
+    pub(crate) fn of(address: IpAddr) -> Self {
+        let mut bytes = [0; 9];
+        match address.to_canonical() {
+            IpAddr::V4(address) => {
+                bytes[0] = 4;
+                bytes[1..5].copy_from_slice(&address.octets());
+            }
+            IpAddr::V6(address) => {
+                bytes[0] = 6;
+                bytes[1..].copy_from_slice(&address.octets()[..8]);
+            }
+        }
+        Self(bytes)
+    }
+}
+
+/// Returns a user name so that its usual spellings are equal: without white space around it, and
+/// in lower case. `None` if nothing is left.
+pub(crate) fn normalized(name: &str) -> Option<String> {
+    // Some letters have equal capitals only, such as `ſ` and `s`.
+    let name = name.trim().to_uppercase().to_lowercase();
+    (!name.is_empty()).then_some(name)
+}
+
+/// The keyed hash of the budgets of an issuer. Without the refresh key, the names in a store cannot
+/// be found by guessing.
+pub(crate) struct Keys<'a> {
+    pub(crate) key: &'a RefreshKey,
+    pub(crate) issuer: &'a str,
+}
+
+impl Keys<'_> {
+    pub(crate) fn network(&self, network: Network) -> AttemptKey {
+        self.hash(1, &[&network.0])
+    }
+
+    pub(crate) fn pair(&self, name: &str, network: Network) -> AttemptKey {
+        self.hash(2, &[name.as_bytes(), &network.0])
+    }
+
+    pub(crate) fn subject(&self, name: &str) -> AttemptKey {
+        self.hash(3, &[name.as_bytes()])
+    }
+
+    pub(crate) fn device(&self, name: &str, device: &[u8]) -> AttemptKey {
+        self.hash(4, &[name.as_bytes(), device])
+    }
+
+    fn hash(&self, kind: u8, parts: &[&[u8]]) -> AttemptKey {
+        let mut all = vec![&[kind][..], self.issuer.as_bytes()];
+        all.extend(parts);
+        let hash = self.key.authenticate(b"tollgate attempts v1", &all);
+        let mut bytes = [kind; AttemptKey::BYTES];
+        bytes[1..].copy_from_slice(&hash[..AttemptKey::BYTES - 1]);
+        AttemptKey::new(bytes)
+    }
+}
