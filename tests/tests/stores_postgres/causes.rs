@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use tollgate_session::{AttemptCharge, AttemptKey, RevocationStore, SessionStore, StoreError, StoreErrorKind};
+use tollgate_session::{
+    AttemptCharge, AttemptKey, RevocationStore, SessionStore, StoreError, StoreErrorKind,
+};
 use tollgate_store_postgres::PostgresStore;
 use tollgate_store_postgres::tokio_postgres::Config;
 use tollgate_testkit::stores;

@@ -60,7 +60,8 @@ impl Keys<'_> {
     }
 
     fn hash(&self, kind: u8, parts: &[&[u8]]) -> AttemptKey {
-        let mut all = vec![&[kind][..], self.issuer.as_bytes()];
+        let first = [kind];
+        let mut all = vec![&first[..], self.issuer.as_bytes()];
         all.extend(parts);
         let hash = self.key.authenticate(b"tollgate attempts v1", &all);
         let mut bytes = [kind; AttemptKey::BYTES];

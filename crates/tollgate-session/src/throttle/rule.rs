@@ -65,8 +65,8 @@ pub(crate) fn charges(
     all
 }
 
-/// Decides an attempt by the levels of its budgets. Returns 0 if the password may be asked for, else
-/// the time after which another attempt may succeed, in seconds.
+/// Decides an attempt by the levels of its budgets. Returns 0 if the password may be asked for.
+/// Otherwise returns the time after which another attempt may succeed, in seconds.
 ///
 /// An exhausted budget refuses, except that of a name whose pair is known: it only reduces the
 /// budget of the pair to [`LoginThrottle::OWN`] attempts. So other networks never refuse an attempt
