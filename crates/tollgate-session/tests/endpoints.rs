@@ -235,6 +235,8 @@ fn set_cookies(answer: &Answer) -> Vec<String> {
         .headers
         .iter()
         .filter(|(name, _)| name == "set-cookie");
+    // The cookie of the device belongs to no session.
+    let lines = lines.filter(|(_, value)| !value.starts_with(b"__Host-session-device="));
     lines
         .map(|(_, value)| String::from_utf8(value.to_vec()).unwrap())
         .collect()

@@ -282,9 +282,11 @@ impl CookieTransport {
         Ok(edits)
     }
 
-    /// Returns the field value that sets the cookie of the device. It outlives the session.
-    pub(crate) fn set_device(&self, token: &str) -> Option<String> {
-        self.0.device.set(token, Some(DeviceToken::LIFE)).ok()
+    /// Returns the field value that sets the cookie of the device. It outlives the session, unless
+    /// that ends with the browser.
+    pub(crate) fn set_device(&self, token: &str, tokens: &Tokens) -> Option<String> {
+        let life = (!tokens.browser_session).then_some(DeviceToken::LIFE);
+        self.0.device.set(token, life).ok()
     }
 
     /// Returns the device token of a request.

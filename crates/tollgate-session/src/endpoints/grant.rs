@@ -8,6 +8,7 @@ use super::content::ContentType;
 use super::login::LoginRequest;
 use super::logout::run_to_completion;
 use super::{SessionEndpoints, Transport, device, report};
+use crate::error::SessionError;
 use crate::sessions::{RefreshRequest, Tokens};
 
 /// The optional content of a refresh. Other members are ignored (RFC 6749 section 3.2).
@@ -65,18 +66,21 @@ impl SessionEndpoints {
         let refused = |answer: &Answer| report::login_refused(self, answer.status, &device);
         let pending = self.begin_attempt(&request).await.inspect_err(refused)?;
         let outcome = (self.0.login)(request).await;
-        let device_cookie = self.end_attempt(pending, &outcome).await;
+        let known = self.end_attempt(pending, &outcome).await;
         let login = outcome.map_err(|failure| failure.0).inspect_err(refused)?;
         let login = login.seen_from(&device);
         let sessions = self.0.sessions.clone();
         if let (Some(cookies), Some(former)) = (self.cookies().cloned(), former) {
             // It ends the former session, which must not be left half done.
-            let login = async move { cookies.begin(&sessions, login, former).await };
-            let mut answer = in_cookies(&run_to_completion(login).await?);
-            if let Some(line) = device_cookie {
-                answer.append("set-cookie", line);
-            }
-            return Ok(answer);
+            let login = async move {
+                let (tokens, mut edits) = cookies.begin(&sessions, login, former).await?;
+                let known = known.and_then(|token| cookies.set_device(&token, &tokens));
+                if let Some(line) = known {
+                    edits.push("set-cookie", line);
+                }
+                Ok::<_, SessionError>((tokens, edits))
+            };
+            return Ok(in_cookies(&run_to_completion(login).await?));
         }
         let tokens = sessions.login(login).await;
         let tokens = tokens.map_err(|error| error.answer())?;

@@ -81,7 +81,7 @@ impl SessionEndpoints {
         pending.map(Some).map_err(refused)
     }
 
-    /// Gives the attempt back, unless the credentials were wrong. Returns the cookie of the device
+    /// Gives the attempt back, unless the credentials were wrong. Returns the token of the device
     /// after a success.
     pub(super) async fn end_attempt(
         &self,
@@ -90,10 +90,7 @@ impl SessionEndpoints {
     ) -> Option<String> {
         let pending = pending?;
         match outcome {
-            Ok(_) => {
-                let token = pending.succeeded().await?;
-                self.cookies()?.set_device(&token)
-            }
+            Ok(_) => pending.succeeded().await,
             Err(failure) => {
                 // A service may answer wrong credentials with a 400 of its own.
                 let unread = [Unreadable::Malformed, Unreadable::Type].map(Answer::from);

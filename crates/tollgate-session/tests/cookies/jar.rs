@@ -81,7 +81,9 @@ impl Jar {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.iter().filter(|cookie| !cookie.planted).count()
+        // The cookie of the device belongs to no session.
+        let counts = |it: &&Cookie| !it.planted && !it.name.ends_with("-device");
+        self.0.iter().filter(counts).count()
     }
 
     /// A request for a path of the host, below the path where an endpoint is mounted.
