@@ -1,8 +1,8 @@
 //! Users of Redis with exactly the permissions that the guide names, and with one less.
 
 use tollgate_session::{
-    Position, Revocation, RevocationStore, Revocations, SessionStore, StoreError, StoreErrorKind,
-    StoredSession,
+    AttemptCharge, AttemptKey, Position, Revocation, RevocationStore, Revocations, SessionStore,
+    StoreError, StoreErrorKind, StoredSession,
 };
 use tollgate_store_redis::RedisStore;
 use tollgate_tests::servers::{Redis, RedisCluster};
@@ -79,6 +79,13 @@ async fn everything(server: &Redis, store: &RedisStore) -> Vec<StoreError> {
         }
         Err(error) => errors.push(error),
     }
+    let charge = AttemptCharge {
+        key: AttemptKey::new([7; 16]),
+        seconds: 60,
+        most: 60,
+        give_back: false,
+    };
+    errors.extend(soon(store.charge(&[charge], now)).await.err());
     errors.extend(soon(store.clock()).await.err());
     errors.extend(soon(store.feed()).await.err());
     errors
