@@ -101,8 +101,8 @@ local key = KEYS[1]
 local now, seconds, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local back = ARGV[4] == '1'
 local latest = now + most
-local stored = typed(redis.pcall('GET', key))
-local there = math.min(math.max(tonumber(stored or '') or now, now), latest)
+local stored = typed(redis.pcall('HMGET', key, 'ends'))
+local there = math.min(math.max(tonumber(stored and stored[1] or '') or now, now), latest)
 local level, taken = there, 1
 if back then
   level = math.max(there - seconds, now)
@@ -111,10 +111,10 @@ elseif there + seconds <= latest then
 else
   taken = 0
 end
+redis.call('DEL', key)
 if level > now then
-  redis.call('SET', key, string.format('%.0f', level), 'EX', level - now + 60)
-else
-  redis.call('DEL', key)
+  redis.call('HSET', key, 'ends', string.format('%.0f', level))
+  redis.call('PEXPIRE', key, string.format('%.0f', (level - now + 60) * 1000))
 end
 return {taken, level - now}
 ",
