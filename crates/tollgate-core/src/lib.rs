@@ -69,6 +69,7 @@ pub use gate::{
     Authentication, Claims, ForwardAuth, FromAuthentication, Gate, GateBuilder, LoginRedirect,
     Refusal,
 };
+pub use http::cors::{CORS_ALLOWED_HEADERS, CORS_EXPOSED_HEADERS};
 pub use key::source::{KeySource, MissingKey, Unavailable};
 pub use key::{
     Key, KeyEpoch, KeyError, KeyErrorKind, KeyFileError, KeyFileErrorKind, KeySet, SignError,

@@ -23,7 +23,7 @@ pub(super) struct Origins {
 }
 
 impl Origins {
-    fn trusts(&self, origin: &[u8]) -> bool {
+    pub(super) fn trusts(&self, origin: &[u8]) -> bool {
         let mut trusted = self.trusted.iter();
         trusted.any(|trusted| trusted.as_bytes() == origin)
             || self.trusted_if.as_ref().is_some_and(|is_trusted| {

@@ -312,6 +312,26 @@ impl Gate {
         })
     }
 
+    /// Returns `true` for an origin of [`trusted_origin`](GateBuilder::trusted_origin) or
+    /// [`trusted_origin_if`](GateBuilder::trusted_origin_if), for a CORS layer: so there is one list
+    /// of origins. Not for the service's own origin, whose pages need no CORS.
+    ///
+    /// `origin` is the value of the `Origin` field.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::verifier;
+    /// # use tollgate::Gate;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let gate = Gate::builder(verifier()).trusted_origin("https://app.example.com").build()?;
+    /// assert!(gate.trusts_origin("https://app.example.com"));
+    /// assert!(!gate.trusts_origin("https://evil.example"));
+    /// # Ok(()) }
+    /// ```
+    pub fn trusts_origin(&self, origin: impl AsRef<[u8]>) -> bool {
+        self.0.origins.trusts(origin.as_ref())
+    }
+
     /// The verifier of the gate.
     ///
     /// ```

@@ -2,6 +2,7 @@
 
 pub(crate) mod base64url;
 pub(crate) mod cookie;
+pub(crate) mod cors;
 pub(crate) mod field;
 mod header_edits;
 pub(crate) mod navigation;
