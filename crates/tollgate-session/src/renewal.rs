@@ -30,6 +30,8 @@ pub enum RenewalTransport {
     Cookie(CookieTransport),
     /// The response field `x-access-token`, with `x-access-token-expires-in` in seconds.
     Header,
+    /// By cookie for a token from a cookie, and by header for any other token.
+    Both(CookieTransport),
 }
 
 /// A [renewal](tollgate_core::GateBuilder::renewal) of access tokens by activity.
@@ -40,7 +42,7 @@ pub enum RenewalTransport {
 /// without a successor.
 ///
 /// A token from a cookie is renewed only by cookie, any other token only by header. A gate that
-/// accepts both needs a layer for each.
+/// accepts both needs [`RenewalTransport::Both`].
 ///
 /// ```
 #[doc = include_str!("../doc/sessions.md")]
@@ -167,27 +169,34 @@ impl SlidingRenewal {
     /// become readable by scripts in a field. A client that sends the token itself must not get it
     /// as a cookie that replaces another one. A proxy renews its own tokens.
     fn suits(&self, source: Option<SourceKind>) -> bool {
-        let by_cookie = matches!(self.transport, RenewalTransport::Cookie(_));
-        source.is_none_or(|source| match source {
-            SourceKind::ProxyHeader => false,
-            source => source.is_ambient() == by_cookie,
-        })
+        match (&self.transport, source) {
+            (_, Some(SourceKind::ProxyHeader)) | (RenewalTransport::Both(_), None) => false,
+            (RenewalTransport::Both(_), Some(_)) | (_, None) => true,
+            (RenewalTransport::Cookie(_), Some(source)) => source.is_ambient(),
+            (RenewalTransport::Header, Some(source)) => !source.is_ambient(),
+        }
     }
 
-    fn edits(&self, renewed: &Renewed) -> HeaderEdits {
+    fn edits(&self, renewed: &Renewed, source: Option<SourceKind>) -> HeaderEdits {
         let mut edits = HeaderEdits::default();
-        match &self.transport {
-            RenewalTransport::Cookie(transport) => match transport.set_access(renewed) {
+        let cookies = match &self.transport {
+            RenewalTransport::Cookie(cookies) => Some(cookies),
+            RenewalTransport::Both(cookies) => {
+                Some(cookies).filter(|_| source.is_some_and(SourceKind::is_ambient))
+            }
+            RenewalTransport::Header => None,
+        };
+        if let Some(cookies) = cookies {
+            match cookies.set_access(renewed) {
                 Ok(set) => edits = set,
                 Err(error) => {
                     tracing::warn!(%error, "renewed token too large for its cookie");
                     return edits;
                 }
-            },
-            RenewalTransport::Header => {
-                edits.push(TOKEN, renewed.access_token.as_bytes());
-                edits.push(EXPIRES_IN, renewed.expires_in.to_string());
             }
+        } else {
+            edits.push(TOKEN, renewed.access_token.as_bytes());
+            edits.push(EXPIRES_IN, renewed.expires_in.to_string());
         }
         // No cache may store the response (RFC 9111 section 5.2.2.5).
         edits.push("cache-control", "no-store");
@@ -218,9 +227,9 @@ impl Renewal for SlidingRenewal {
         let (renewal, principal) = (self.clone(), principal.clone());
         Box::pin(async move {
             match renewal.sessions.renew(&principal).await {
-                Ok(renewed) => {
-                    renewed.map_or_else(HeaderEdits::default, |renewed| renewal.edits(&renewed))
-                }
+                Ok(renewed) => renewed.map_or_else(HeaderEdits::default, |renewed| {
+                    renewal.edits(&renewed, principal.source())
+                }),
                 Err(error) => {
                     tracing::warn!(%error, "renewal failed");
                     HeaderEdits::default()

@@ -12,6 +12,9 @@ use super::{CookieTransport, Cookies, SameSite};
 /// section 5.6).
 const LONGEST: usize = 128;
 
+const HOST_PREFIX: &str = "__Host-";
+const SECURE_PREFIX: &str = "__Secure-";
+
 /// A builder of a [`CookieTransport`]. Created by [`CookieTransport::builder`].
 ///
 /// ```
@@ -30,9 +33,12 @@ pub struct CookieTransportBuilder {
     refresh_name: String,
     binding_name: String,
     former_paths: Vec<String>,
+    domain: Option<String>,
+    former_domains: Vec<String>,
     host_prefix: &'static str,
     same_site: SameSite,
     csrf_token: bool,
+    clear_site_data: bool,
     plain_http: bool,
 }
 
@@ -44,9 +50,12 @@ impl CookieTransportBuilder {
             refresh_name: "refresh".to_owned(),
             binding_name: "session".to_owned(),
             former_paths: Vec::new(),
-            host_prefix: "__Host-",
+            domain: None,
+            former_domains: Vec::new(),
+            host_prefix: HOST_PREFIX,
             same_site: SameSite::Lax,
             csrf_token: true,
+            clear_site_data: false,
             plain_http: false,
         }
     }
@@ -121,6 +130,70 @@ impl CookieTransportBuilder {
     /// ```
     pub fn former_paths(mut self, paths: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.former_paths = paths.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sends all cookies to every host of this domain (`Domain=`), for one session over several
+    /// subdomains. Default: only to the host that sets them. `build` logs a warning.
+    ///
+    /// Every host of the domain is then trusted with every session:
+    ///
+    /// - Its server receives the cookies, and can use them elsewhere. `HttpOnly` does not matter.
+    /// - It can replace the cookies, so that a user acts in the session of someone else (session
+    ///   fixation). The proof of origin and the CSRF token do not prevent that.
+    /// - It can add a second access cookie. The gates then answer 400 until it is deleted.
+    ///
+    /// Use it only if one party runs all hosts of the domain. It must not be a public suffix, such
+    /// as `co.uk` or `github.io`: browsers drop the cookies there, and `build` does not know them.
+    ///
+    /// The names begin with `__Secure-`, as `__Host-` forbids a domain. Login, refresh and logout
+    /// expire the cookies from before this option, which belong to one host. Users log in again.
+    ///
+    /// ```
+    /// # use tollgate::session::CookieTransport;
+    /// let cookies = CookieTransport::builder().dangerous_domain("example.com").build()?;
+    /// assert_eq!(cookies.access_name(), "__Secure-access");
+    /// for domain in [".example.com", "example.com:8443", "192.0.2.7", "localhost"] {
+    ///     assert!(CookieTransport::builder().dangerous_domain(domain).build().is_err());
+    /// }
+    /// # Ok::<(), tollgate::ConfigError>(())
+    /// ```
+    pub fn dangerous_domain(mut self, domain: impl Into<String>) -> Self {
+        self.domain = Some(domain.into());
+        self
+    }
+
+    /// Sets the values that [`dangerous_domain`](Self::dangerous_domain) had earlier. Login,
+    /// refresh and logout expire the cookies there, which every host of the domain would receive
+    /// until their end. Default: none.
+    ///
+    /// ```
+    /// # use tollgate::session::CookieTransport;
+    /// let cookies = CookieTransport::builder().former_domains(["example.com"]).build()?;
+    /// assert_eq!(cookies.clear().iter().count(), 8); // four cookies for the host and the domain
+    /// # Ok::<(), tollgate::ConfigError>(())
+    /// ```
+    pub fn former_domains(mut self, domains: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.former_domains = domains.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Adds `Clear-Site-Data: "cache", "storage"` to the response of each logout that ends the
+    /// session of the browser. The browser then deletes its cache, `localStorage`, `IndexedDB` and
+    /// service workers for the origin of the endpoints. Default: no.
+    ///
+    /// The cookies of other applications stay. All applications of the origin lose their storage.
+    /// A front-end on another origin keeps its own. Browsers ignore the field without TLS.
+    ///
+    /// ```
+    /// # use tollgate::session::CookieTransport;
+    /// let edits = CookieTransport::builder().clear_site_data().build()?.clear();
+    /// let field = edits.iter().find(|(name, _)| *name == "clear-site-data");
+    /// assert_eq!(field.map(|(_, value)| value), Some(&br#""cache", "storage""#[..]));
+    /// # Ok::<(), tollgate::ConfigError>(())
+    /// ```
+    pub const fn clear_site_data(mut self) -> Self {
+        self.clear_site_data = true;
         self
     }
 
@@ -203,6 +276,8 @@ impl CookieTransportBuilder {
     /// - a name is not a token (RFC 9110 section 5.6.2) or has its own prefix, or two names are
     ///   equal;
     /// - the path or a former path does not scope the refresh cookie, or two of them are equal;
+    /// - a domain is not a host name of at least two labels in lower case, is listed twice, or
+    ///   comes with `host_http_prefix`;
     /// - `SameSite=None` is set without a CSRF token or without `Secure`.
     ///
     /// ```
@@ -251,6 +326,23 @@ impl CookieTransportBuilder {
                 "`path` and each of `former_paths` must differ",
             );
         }
+        let mut domains: Vec<_> = self.domain.iter().collect();
+        domains.extend(&self.former_domains);
+        for domain in &domains {
+            check_domain(domain)?;
+        }
+        if has_duplicate(&domains) {
+            return refuse(
+                ConfigErrorKind::Duplicate,
+                "`dangerous_domain` and each of `former_domains` must differ",
+            );
+        }
+        if self.domain.is_some() && self.host_prefix != HOST_PREFIX {
+            return refuse(
+                ConfigErrorKind::Contradiction,
+                "`host_http_prefix` contradicts `dangerous_domain`, as `__Host-` forbids a domain",
+            );
+        }
         if self.same_site == SameSite::None {
             if !self.csrf_token {
                 return refuse(
@@ -265,39 +357,105 @@ impl CookieTransportBuilder {
                 );
             }
         }
-        let (host_prefix, refresh_prefix) = if self.plain_http {
+        let (host_prefix, secure_prefix) = if self.plain_http {
             tracing::warn!(
                 target: "tollgate",
                 "cookies without `Secure` and prefixes: use them for development only"
             );
             ("", "")
         } else {
-            (self.host_prefix, "__Secure-")
+            (self.host_prefix, SECURE_PREFIX)
         };
-        let cookie = |prefix: &str, name: &str, path: &str| Cookie {
-            name: format!("{prefix}{name}"),
-            path: path.to_owned(),
-            secure: !self.plain_http,
-            same_site: self.same_site,
+        if let Some(domain) = &self.domain {
+            tracing::warn!(
+                target: "tollgate",
+                domain = &**domain,
+                "cookies for a whole domain: each of its hosts can read and replace them"
+            );
+        }
+        // `__Host-` requires the path `/` and no domain (RFC 6265bis section 4.1.3.2).
+        let of_host = |name: &str, domain: Option<&str>| {
+            let prefix = domain.map_or(host_prefix, |_| secure_prefix);
+            self.cookie(format!("{prefix}{name}"), "/", domain)
         };
-        let refresh = |path: &str| {
-            [&self.refresh_name, &other_name].map(|name| cookie(refresh_prefix, name, path))
+        let refresh = |path: &str, domain: Option<&str>| {
+            [&self.refresh_name, &other_name]
+                .map(|name| self.cookie(format!("{secure_prefix}{name}"), path, domain))
         };
+        let domain = self.domain.as_deref();
+        let former_domains = self.former_domains.iter().map(|domain| Some(&**domain));
+        let former_hosts: Vec<_> = self
+            .domain
+            .iter()
+            .map(|_| None)
+            .chain(former_domains)
+            .collect();
+        let mut former = Vec::new();
+        for domain in &former_hosts {
+            former
+                .extend([&self.access_name, &self.binding_name].map(|name| of_host(name, *domain)));
+            former.extend(refresh(&self.path, *domain));
+        }
+        for path in &self.former_paths {
+            former.extend(refresh(path, domain));
+            former.extend(
+                former_hosts
+                    .iter()
+                    .flat_map(|domain| refresh(path, *domain)),
+            );
+        }
         Ok(CookieTransport(Arc::new(Cookies {
-            // `__Host-` requires the path `/` and no domain (RFC 6265bis section 4.1.3.2).
-            access: cookie(host_prefix, &self.access_name, "/"),
-            binding: cookie(host_prefix, &self.binding_name, "/"),
-            resumed: cookie(host_prefix, &resumed, "/"),
-            device: cookie(host_prefix, &device, "/"),
-            refresh: refresh(&self.path),
-            former: self
-                .former_paths
-                .iter()
-                .flat_map(|path| refresh(path))
-                .collect(),
+            access: of_host(&self.access_name, domain),
+            binding: of_host(&self.binding_name, domain),
+            resumed: of_host(&resumed, domain),
+            device: of_host(&device, domain),
+            refresh: refresh(&self.path, domain),
+            former,
             csrf_token: self.csrf_token,
+            clear_site_data: self.clear_site_data,
         })))
     }
+
+    fn cookie(&self, name: String, path: &str, domain: Option<&str>) -> Cookie {
+        Cookie {
+            name,
+            path: path.to_owned(),
+            domain: domain.map(str::to_owned),
+            secure: !self.plain_http,
+            same_site: self.same_site,
+        }
+    }
+}
+
+/// Refuses a text that browsers do not accept as `Domain`, and a name of one label, which is a
+/// public suffix or a single host.
+fn check_domain(domain: &str) -> Result<(), ConfigError> {
+    let refuse = |message: &str| Err(ConfigError::new(ConfigErrorKind::InvalidText, message));
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .bytes()
+                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
+    };
+    if domain.len() > 253 || !domain.split('.').all(is_label) {
+        return refuse(
+            "a domain must be a host name in lower case, without a leading or trailing dot, scheme \
+             and port",
+        );
+    }
+    let Some((_, last)) = domain.rsplit_once('.') else {
+        return refuse("a domain must have at least two labels, such as `example.com`");
+    };
+    // Browsers take a name for an IPv4 address if its last label is a number, such as `0x7f`.
+    let hexadecimal = last.strip_prefix("0x");
+    if last.bytes().all(|byte| byte.is_ascii_digit())
+        || hexadecimal.is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    {
+        return refuse("a domain must not be an IP address");
+    }
+    Ok(())
 }
 
 fn has_duplicate(texts: &[&String]) -> bool {

@@ -53,7 +53,8 @@ impl SameSite {
 /// the binding cookie, and ignores the refresh cookies of other sessions. The store has only a hash
 /// of the secret.
 ///
-/// None has a `Domain`, because every host of a domain can read and plant a cookie for it.
+/// None has a `Domain`, because every host of a domain can read and plant a cookie for it, unless
+/// [`dangerous_domain`](CookieTransportBuilder::dangerous_domain) is set.
 ///
 /// ```
 /// use tollgate::session::CookieTransport;
@@ -79,13 +80,14 @@ struct Cookies {
     /// The refresh tokens of the odd and of the even generations. A response that is overtaken by
     /// the next one then overwrites an older token, and one of the last two tokens remains.
     refresh: [Cookie; 2],
-    /// The refresh cookies at their former paths.
+    /// The cookies at their former paths and hosts.
     former: Vec<Cookie>,
     /// The marker of a session that was resumed a moment ago.
     resumed: Cookie,
     /// The token of a device that has logged in before. A logout does not delete it.
     device: Cookie,
     csrf_token: bool,
+    clear_site_data: bool,
 }
 
 /// The longest life of the marker, in seconds: that of a redirect back to the page.
@@ -338,8 +340,9 @@ impl CookieTransport {
         Ok(edits)
     }
 
-    /// Returns the fields that delete all cookies. Use it only for a logout: a failed refresh may
-    /// have lost a race, and deleting would remove the winner's cookies.
+    /// Returns the fields that delete all cookies, and `Clear-Site-Data` if it is
+    /// [set](CookieTransportBuilder::clear_site_data). Use it only for a logout: a failed refresh
+    /// may have lost a race, and deleting would remove the winner's cookies.
     ///
     /// ```
     /// let transport = tollgate::session::CookieTransport::builder().build()?;
@@ -354,6 +357,9 @@ impl CookieTransport {
             edits.push("set-cookie", cookie.delete());
         }
         self.expire_former(&mut edits);
+        if cookies.clear_site_data {
+            edits.push("clear-site-data", r#""cache", "storage""#);
+        }
         edits
     }
 
@@ -448,6 +454,21 @@ impl CookieTransport {
     /// The path of the refresh cookie.
     pub fn path(&self) -> &str {
         &self.0.refresh[0].path
+    }
+
+    /// Returns `true` if the request carries a session cookie, with any value.
+    pub(crate) fn are_in(&self, request: &impl RequestView) -> bool {
+        let mut refresh = self.0.refresh.iter();
+        self.name_session_in(request)
+            || refresh.any(|cookie| read::all(request, &cookie.name).next().is_some())
+    }
+
+    /// Like [`are_in`](Self::are_in), without the refresh cookies, which alone have no effect and
+    /// which a sibling domain can plant.
+    pub(crate) fn name_session_in(&self, request: &impl RequestView) -> bool {
+        let cookies = [&self.0.access, &self.0.binding];
+        let mut cookies = cookies.iter();
+        cookies.any(|cookie| read::all(request, &cookie.name).next().is_some())
     }
 
     /// Returns `true` if unsafe requests must repeat the CSRF token.

@@ -15,6 +15,8 @@ const MOST_BYTES: usize = 4096;
 pub(super) struct Cookie {
     pub(super) name: String,
     pub(super) path: String,
+    /// `None` restricts the cookie to the host that sets it.
+    pub(super) domain: Option<String>,
     pub(super) secure: bool,
     pub(super) same_site: SameSite,
 }
@@ -51,6 +53,10 @@ impl Cookie {
 
     fn line(&self, value: &str, max_age: Option<u64>) -> String {
         let mut line = format!("{}={value}; Path={}", self.name, self.path);
+        if let Some(domain) = &self.domain {
+            line.push_str("; Domain=");
+            line.push_str(domain);
+        }
         // Writing to a string cannot fail.
         if let Some(max_age) = max_age {
             let _ = write!(line, "; Max-Age={max_age}");
@@ -77,6 +83,7 @@ mod tests {
         Cookie {
             name: "__Host-access".to_owned(),
             path: "/".to_owned(),
+            domain: None,
             secure: true,
             same_site: SameSite::Lax,
         }

@@ -207,3 +207,114 @@ fn the_cookies_of_a_browser_session_have_no_max_age() {
             .all(|line| line.contains("Max-Age=0"))
     );
 }
+
+#[test]
+fn cookies_of_a_domain_expire_those_of_the_host() {
+    let transport = CookieTransport::builder()
+        .former_paths(["/old"])
+        .dangerous_domain("example.com")
+        .former_domains(["app.example.com"])
+        .build()
+        .unwrap();
+    let set = lines(&transport.set(&tokens()).unwrap());
+    let end = "; Secure; HttpOnly; SameSite=Lax";
+    assert_eq!(
+        set[..3],
+        [
+            format!("__Secure-access=aaa.bbb.ccc; Path=/; Domain=example.com; Max-Age=900{end}"),
+            format!("__Secure-session=bbb; Path=/; Domain=example.com; Max-Age=2592000{end}"),
+            format!("__Secure-refresh=rrr; Path=/auth; Domain=example.com; Max-Age=2592000{end}"),
+        ]
+    );
+    let mut expired: Vec<_> = set[3..].iter().map(String::as_str).collect();
+    expired.sort_unstable();
+    let mut expected = Vec::new();
+    for path in ["/auth", "/old"] {
+        for name in ["__Secure-refresh", "__Secure-refresh-2"] {
+            for domain in ["", "; Domain=app.example.com", "; Domain=example.com"] {
+                if (path, domain) != ("/auth", "; Domain=example.com") {
+                    expected.push(format!("{name}=; Path={path}{domain}; Max-Age=0{end}"));
+                }
+            }
+        }
+    }
+    for (prefix, domain) in [("Host", ""), ("Secure", "; Domain=app.example.com")] {
+        for name in ["access", "session"] {
+            expected.push(format!(
+                "__{prefix}-{name}=; Path=/{domain}; Max-Age=0{end}"
+            ));
+        }
+    }
+    expected.sort_unstable();
+    assert_eq!(expired, expected);
+
+    let cleared = lines(&transport.clear());
+    assert!(
+        cleared.iter().all(|line| line.contains("=; ")),
+        "{cleared:?}"
+    );
+    for line in &set {
+        let (pair, attributes) = line.split_once("; ").unwrap();
+        let name = pair.split('=').next().unwrap();
+        let place = attributes.split("; Max-Age").next().unwrap();
+        let deletion = format!("{name}=; {place}; Max-Age=0{end}");
+        assert!(cleared.contains(&deletion), "{deletion}");
+    }
+}
+
+#[test]
+fn a_domain_is_a_host_name_of_two_labels() {
+    let label = "x".repeat(64);
+    let long = vec!["x"; 128].join(".");
+    for domain in [
+        "",
+        "com",
+        "localhost",
+        ".example.com",
+        "example.com.",
+        "example..com",
+        "example.com:443",
+        "https://example.com",
+        "example.com/",
+        "*.example.com",
+        "Example.com",
+        "ex ample.com",
+        "ex\u{e4}mple.com",
+        "-a.example.com",
+        "a-.example.com",
+        "example.com; Path=/x",
+        "example.com\r\nx: y",
+        "192.0.2.7",
+        "2130706433.7",
+        "a.0x7f",
+        "a.0x",
+        "[2001:db8::1]",
+        "2001:db8::1",
+        &format!("{label}.example.com"),
+        &long,
+    ] {
+        for builder in [
+            CookieTransport::builder().dangerous_domain(domain),
+            CookieTransport::builder().former_domains([domain]),
+        ] {
+            let error = builder.build().unwrap_err();
+            assert_eq!(error.kind(), ConfigErrorKind::InvalidText, "{domain:?}");
+        }
+    }
+    for domain in ["example.com", "a-b.xn--bcher-kva.example", "a_b.7.example"] {
+        let builder = CookieTransport::builder().dangerous_domain(domain);
+        assert!(builder.build().is_ok(), "{domain}");
+    }
+    let refused = |builder: CookieTransportBuilder| builder.build().unwrap_err().kind();
+    let domain = || CookieTransport::builder().dangerous_domain("example.com");
+    assert_eq!(
+        refused(domain().host_http_prefix()),
+        ConfigErrorKind::Contradiction
+    );
+    for twice in [
+        domain().former_domains(["example.com"]),
+        CookieTransport::builder().former_domains(["a.example", "a.example"]),
+    ] {
+        assert_eq!(refused(twice), ConfigErrorKind::Duplicate);
+    }
+}

@@ -53,6 +53,14 @@ pub(super) fn malformed() -> Answer {
     Answer::oauth_error(400, "invalid_request", "The content is malformed")
 }
 
+pub(super) fn ambiguous() -> Answer {
+    Answer::oauth_error(
+        400,
+        "invalid_request",
+        "The request has both session cookies and a token",
+    )
+}
+
 pub(super) fn unavailable(retry_after: u64) -> Answer {
     let mut answer = Answer::problem(503, "Sessions are not available at the moment");
     answer.set("retry-after", retry_after.max(1).to_string());

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use tollgate_core::__private::is_own_page;
@@ -385,8 +385,8 @@ impl SessionEndpointsBuilder {
                     "the login page of `resume` must be a path of the service",
                 );
             }
-            match &self.transport {
-                Transport::Cookie(cookies) if cookies.same_site() != SameSite::Strict => {}
+            match self.transport.cookies() {
+                Some(cookies) if cookies.same_site() != SameSite::Strict => {}
                 _ => {
                     return refuse(
                         ConfigErrorKind::Contradiction,
@@ -411,10 +411,7 @@ impl SessionEndpointsBuilder {
         }
         let verifier = self.sessions.issuer().verifier().build()?;
         let gate = |builder: GateBuilder| {
-            let builder = match &self.transport {
-                Transport::Cookie(cookies) => cookies.apply(builder),
-                Transport::Json => builder,
-            };
+            let builder = self.transport.apply(builder);
             match &self.gate {
                 Some(change) => change(builder).build(),
                 None => builder.build(),
@@ -428,6 +425,7 @@ impl SessionEndpointsBuilder {
             gate,
             ending_gate,
             proxies: self.proxies.unwrap_or(0),
+            without_address: Once::new(),
             content_limit: self.content_limit,
             content_timeout: self.content_timeout,
             login_page: self.login_page,

@@ -7,8 +7,10 @@ use super::answers::{self, CookieBody, TokenBody};
 use super::content::ContentType;
 use super::login::LoginRequest;
 use super::logout::run_to_completion;
-use super::{SessionEndpoints, Transport, device, report};
+use super::{SessionEndpoints, device, report};
+use crate::cookies::CookieTransport;
 use crate::error::SessionError;
+use crate::event::EventTransport;
 use crate::sessions::{RefreshRequest, Tokens};
 
 /// The optional content of a refresh. Other members are ignored (RFC 6749 section 3.2).
@@ -42,9 +44,12 @@ impl RefreshBody {
     }
 
     /// Takes the refresh token. With cookies there must be none.
-    pub(super) fn token(&mut self, transport: &Transport) -> Result<Option<String>, Answer> {
-        match (transport, self.refresh_token.take()) {
-            (Transport::Cookie(_), Some(_)) => Err(answers::malformed()),
+    pub(super) fn token(
+        &mut self,
+        cookies: Option<&CookieTransport>,
+    ) -> Result<Option<String>, Answer> {
+        match (cookies, self.refresh_token.take()) {
+            (Some(_), Some(_)) => Err(answers::malformed()),
             (_, token) => Ok(token),
         }
     }
@@ -57,20 +62,37 @@ impl SessionEndpoints {
         self.prove_origin(&request)?;
         let content_type = ContentType::of(&request)?;
         let device = device::of(&request, self.0.proxies);
-        let former = self.cookies().map(|cookies| cookies.presented(&request));
+        if device.address.is_none() {
+            self.0.without_address.call_once(|| {
+                tracing::warn!(
+                    target: "tollgate",
+                    proxies = self.0.proxies,
+                    "no address of the client: with axum, serve the router by \
+                     `into_make_service_with_connect_info::<SocketAddr>()`; behind proxies, set \
+                     `trust_forwarded_for` to their number"
+                );
+            });
+        }
+        let cookies = self.cookies_for(&request).cloned();
+        let former = cookies.as_ref().map(|cookies| cookies.presented(&request));
         let request = LoginRequest {
             request,
             content_type,
             device: device.clone(),
         };
-        let refused = |answer: &Answer| report::login_refused(self, answer.status, &device);
+        let transport = match &cookies {
+            Some(_) => EventTransport::Cookie,
+            None => EventTransport::Json,
+        };
+        let refused =
+            |answer: &Answer| report::login_refused(self, transport, answer.status, &device);
         let pending = self.begin_attempt(&request).await.inspect_err(refused)?;
         let outcome = (self.0.login)(request).await;
         let known = self.end_attempt(pending, &outcome).await;
         let login = outcome.map_err(|failure| failure.0).inspect_err(refused)?;
         let login = login.seen_from(&device);
         let sessions = self.0.sessions.clone();
-        if let (Some(cookies), Some(former)) = (self.cookies().cloned(), former) {
+        if let (Some(cookies), Some(former)) = (cookies, former) {
             // It ends the former session, which must not be left half done.
             let login = async move {
                 let (tokens, mut edits) = cookies.begin(&sessions, login, former).await?;
@@ -91,7 +113,8 @@ impl SessionEndpoints {
         self.prove_origin(request)?;
         let mut body = RefreshBody::of(request)?;
         let form = ContentType::of(request) == Ok(Some(ContentType::Form));
-        let in_content = body.token(&self.0.transport)?;
+        let cookies = self.cookies_for(request);
+        let in_content = body.token(cookies)?;
         match body.grant_type.as_deref() {
             Some("refresh_token") => {}
             Some(_) => {
@@ -102,7 +125,7 @@ impl SessionEndpoints {
                 ));
             }
             // A form is an OAuth request, where `grant_type` is required (RFC 6749 section 6).
-            None if form && self.cookies().is_none() => return Err(answers::malformed()),
+            None if form && cookies.is_none() => return Err(answers::malformed()),
             None => {}
         }
         let wanted = RefreshRequest {
@@ -111,7 +134,7 @@ impl SessionEndpoints {
         };
         // A failure does not delete the cookies: a concurrent request may have just set new ones.
         let sessions = &self.0.sessions;
-        let answer = if let Some(cookies) = self.cookies() {
+        let answer = if let Some(cookies) = cookies {
             let refreshed = cookies.refresh(sessions, wanted, request).await;
             refreshed.map(|refreshed| in_cookies(&refreshed))
         } else {

@@ -18,10 +18,11 @@ impl SessionEndpoints {
     pub(super) async fn log_out(&self, request: &EndpointRequest) -> Result<Answer, Answer> {
         self.prove_origin(request)?;
         let mut body = RefreshBody::of(request)?;
-        let in_content = body.token(&self.0.transport)?;
+        let cookies = self.cookies_for(request);
+        let in_content = body.token(cookies)?;
         // The binding cookie alone identifies the session. The refresh cookies, which a sibling
         // domain can plant, do not count.
-        let presented = self.cookies().map(|cookies| cookies.presented(request));
+        let presented = cookies.map(|cookies| cookies.presented(request));
         let ambiguous = presented.as_ref().is_some_and(|cookies| cookies.ambiguous);
         let binding = presented.and_then(PresentedCookies::into_binding);
         let token = in_content;
@@ -46,10 +47,8 @@ impl SessionEndpoints {
         if session.is_none() && token.is_none() && binding.is_none() {
             return match refusal {
                 // The credentials have expired or are missing: the browser deletes the cookies.
-                Some(refusal)
-                    if self.cookies().is_some() && refusal.rejection().status() == 401 =>
-                {
-                    Ok(self.cleared(answers::empty(204)))
+                Some(refusal) if cookies.is_some() && refusal.rejection().status() == 401 => {
+                    Ok(self.cleared(request, answers::empty(204)))
                 }
                 Some(refusal) => Err(answer_of(refusal)),
                 None => Err(answers::malformed()),
@@ -70,7 +69,7 @@ impl SessionEndpoints {
             Ok(())
         })
         .await?;
-        Ok(self.cleared(answers::empty(204)))
+        Ok(self.cleared(request, answers::empty(204)))
     }
 
     pub(super) async fn log_out_device(
@@ -86,7 +85,7 @@ impl SessionEndpoints {
         }
         let done = answers::empty(204);
         Ok(if session_of(&user) == Some(id) {
-            self.cleared(done)
+            self.cleared(request, done)
         } else {
             done
         })
@@ -108,12 +107,12 @@ impl SessionEndpoints {
         let subject = subject_of(&user)?.to_owned();
         let sessions = self.0.sessions.clone();
         let ended = run_to_completion(async move { sessions.logout_all(&subject).await }).await?;
-        Ok(self.cleared(answers::of_json(&json!({ "ended": ended }))))
+        Ok(self.cleared(request, answers::of_json(&json!({ "ended": ended }))))
     }
 
-    /// Adds the fields that delete the cookies.
-    fn cleared(&self, answer: Answer) -> Answer {
-        match self.cookies() {
+    /// Adds the fields that delete the cookies, if the request came by cookie.
+    fn cleared(&self, request: &EndpointRequest, answer: Answer) -> Answer {
+        match self.cookies_for(request) {
             Some(cookies) => answers::with(answer, &cookies.clear()),
             None => answer,
         }

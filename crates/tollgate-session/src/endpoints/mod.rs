@@ -11,9 +11,10 @@ mod logout;
 mod report;
 mod resume;
 mod throttled;
+mod transport;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use tollgate_core::__private::UnreadContent;
@@ -23,29 +24,11 @@ use tollgate_core::{
 
 pub use self::builder::SessionEndpointsBuilder;
 pub use self::login::{LoginFailure, LoginRequest};
+pub use self::transport::Transport;
 use crate::cookies::CookieTransport;
 use crate::id::SessionId;
 use crate::sessions::{Login, Sessions};
 use crate::throttle::LoginThrottle;
-
-/// The transport of a session's tokens.
-///
-/// ```
-/// use tollgate::session::{CookieTransport, Transport};
-///
-/// let browser = Transport::Cookie(CookieTransport::builder().path("/auth").build()?);
-/// assert!(!matches!(browser, Transport::Json));
-/// # Ok::<(), tollgate::ConfigError>(())
-/// ```
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Transport {
-    /// Cookies, for browsers. The tokens are not in any content, so scripts cannot read them.
-    Cookie(CookieTransport),
-    /// JSON, for apps that store the tokens themselves. They send the access token as
-    /// `Authorization: Bearer`.
-    Json,
-}
 
 type LoginHook = Box<dyn Fn(LoginRequest) -> BoxFuture<Result<Login, LoginFailure>> + Send + Sync>;
 
@@ -68,6 +51,9 @@ type NameHook = Box<dyn Fn(&LoginRequest) -> Option<String> + Send + Sync>;
 ///
 /// With cookies, a refresh needs the binding cookie too, and a logout needs it or the access token.
 /// A login ends the session whose cookies come with it.
+///
+/// With [`Transport::Both`], each request has its own transport, and these rules apply to requests
+/// by cookie.
 ///
 /// With cookies, login, refresh and logout require the proof of origin. Unsafe requests that need
 /// the access token also require `x-csrf-token`, unless it is
@@ -120,6 +106,7 @@ struct Inner {
     /// repeatable if it then fails.
     ending_gate: Gate,
     proxies: usize,
+    without_address: Once,
     content_limit: usize,
     content_timeout: Duration,
     login_page: Option<String>,
@@ -230,6 +217,9 @@ impl SessionEndpoints {
         if request.content.len() > self.0.content_limit {
             return UnreadContent::TooLarge.answer();
         }
+        if route != Route::Login && self.0.transport.is_ambiguous(&request) {
+            return answers::ambiguous();
+        }
         let head = request.method == "HEAD";
         // Both are responses; `Err` only returns early.
         let (Ok(mut answer) | Err(mut answer)) = match route {
@@ -251,17 +241,19 @@ impl SessionEndpoints {
     }
 
     fn cookies(&self) -> Option<&CookieTransport> {
-        match &self.0.transport {
-            Transport::Cookie(cookies) => Some(cookies),
-            Transport::Json => None,
-        }
+        self.0.transport.cookies()
+    }
+
+    /// Returns the cookies if they transport the tokens of this request.
+    fn cookies_for(&self, request: &EndpointRequest) -> Option<&CookieTransport> {
+        self.0.transport.cookies_for(request)
     }
 
     /// Requires the proof of origin for requests whose credentials a browser attaches by itself.
     fn prove_origin(&self, request: &EndpointRequest) -> Result<(), Answer> {
-        match &self.0.transport {
-            Transport::Cookie(_) => self.0.gate.prove_origin(request).map_err(answer_of),
-            Transport::Json => Ok(()),
+        match self.cookies_for(request) {
+            Some(_) => self.0.gate.prove_origin(request).map_err(answer_of),
+            None => Ok(()),
         }
     }
 

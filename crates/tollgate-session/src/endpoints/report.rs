@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use tollgate_core::Answer;
 
-use super::{SessionEndpoints, Transport};
+use super::SessionEndpoints;
 use crate::device::Device;
 use crate::event::{EventTransport, LoginRefusal, SessionEvent, SessionEventKind};
 
@@ -33,16 +33,18 @@ pub(super) fn answered(operation: &'static str, answer: &Answer) {
 }
 
 /// Reports a login that the function of the service has refused.
-pub(super) fn login_refused(endpoints: &SessionEndpoints, status: u16, device: &Device) {
+pub(super) fn login_refused(
+    endpoints: &SessionEndpoints,
+    transport: EventTransport,
+    status: u16,
+    device: &Device,
+) {
     let Some(reason) = LoginRefusal::of(status) else {
         return;
     };
     endpoints.0.sessions.notify_of(|now| {
         let event = SessionEvent::new(SessionEventKind::LoginRefused { reason }, now);
-        let transport = Some(match endpoints.0.transport {
-            Transport::Cookie(_) => EventTransport::Cookie,
-            Transport::Json => EventTransport::Json,
-        });
+        let transport = Some(transport);
         SessionEvent { transport, ..event }.with_device(device)
     });
 }

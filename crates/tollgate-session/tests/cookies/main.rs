@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod address;
 mod jar;
 mod log;
 mod moved;
