@@ -1,10 +1,7 @@
 //! The service on axum.
 
-use std::net::SocketAddr;
-
 use ::axum::Router;
 use ::axum::body::Body;
-use ::axum::extract::ConnectInfo;
 use ::axum::routing::any;
 use http::StatusCode;
 use http_body_util::BodyExt as _;
@@ -16,10 +13,7 @@ use crate::service::{Service, greeting};
 use crate::{Ask, Got};
 
 pub(crate) fn app(service: &Service) -> Router {
-    let endpoints = EndpointService::new(service.endpoints.clone()).remote_address(|extensions| {
-        let from: Option<&ConnectInfo<SocketAddr>> = extensions.get();
-        from.map(|from| from.0.ip())
-    });
+    let endpoints = EndpointService::new(service.endpoints.clone());
     let greet = || any(async |user: Principal| greeting(&user));
     let orders = Router::new()
         .route("/orders", greet())

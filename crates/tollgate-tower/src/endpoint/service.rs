@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use http::{Extensions, Request, Response};
 use http_body::Body;
-use tollgate_core::{Endpoint, EndpointRequest};
+use tollgate_core::{Endpoint, EndpointRequest, PeerAddress};
 use tower_service::Service;
 
 use super::EndpointFuture;
@@ -54,7 +54,12 @@ pub struct EndpointService {
 }
 
 impl EndpointService {
-    /// Creates the service of an endpoint, without access to the address of the peer.
+    /// Creates the service of an endpoint.
+    ///
+    /// The address of the peer is that of [`PeerAddress`] in the extensions of the request, or of
+    /// `ConnectInfo<SocketAddr>` of axum, for which this crate has the feature `axum`. With the
+    /// facade, axum and sessions, that feature is on. Serve the router by
+    /// `into_make_service_with_connect_info::<SocketAddr>()`.
     ///
     /// ```
     /// # use tollgate::extend::{Answer, BoxFuture, Endpoint, EndpointRequest};
@@ -74,7 +79,8 @@ impl EndpointService {
     }
 
     /// Sets the function that reads the address of the peer from the extensions of a request, for
-    /// example from axum's `ConnectInfo<SocketAddr>` or tonic's `TcpConnectInfo`.
+    /// example from `ConnectInfo` of another type, or tonic's `TcpConnectInfo`. It replaces the
+    /// places of [`new`](Self::new).
     ///
     /// ```
     /// use std::net::IpAddr;
@@ -119,12 +125,23 @@ impl EndpointService {
         head.headers = fields
             .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
             .collect();
-        head.remote_address = self
-            .remote_address
-            .as_ref()
-            .and_then(|find| find(request.extensions()));
+        head.remote_address = match &self.remote_address {
+            Some(find) => find(request.extensions()),
+            None => peer_of(request.extensions()),
+        };
         head
     }
+}
+
+fn peer_of(extensions: &Extensions) -> Option<IpAddr> {
+    let peer = extensions.get::<PeerAddress>().map(|peer| peer.0);
+    #[cfg(feature = "axum")]
+    let peer = peer.or_else(|| {
+        use axum::extract::ConnectInfo;
+        let info = extensions.get::<ConnectInfo<std::net::SocketAddr>>();
+        Some(info?.0.ip())
+    });
+    peer
 }
 
 impl<B: Body> Service<Request<B>> for EndpointService {

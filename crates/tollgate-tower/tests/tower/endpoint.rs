@@ -12,7 +12,7 @@ use http::{HeaderMap, Request};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use tokio::time::{Instant, Sleep, sleep};
-use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest};
+use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest, PeerAddress};
 use tollgate_tower::EndpointService;
 use tower::ServiceExt;
 
@@ -78,6 +78,18 @@ async fn status(body: Pieces) -> u16 {
         .oneshot(Request::new(body))
         .await;
     response.status().as_u16()
+}
+
+#[tokio::test]
+async fn the_address_of_the_peer_is_in_the_extensions() {
+    let peer = PeerAddress([192, 0, 2, 7].into());
+    let request = Request::get("/").extension(peer);
+    let request = request.body(Full::<Bytes>::default()).expect("a request");
+    let Ok(response) = EndpointService::new(Mirror).oneshot(request.clone()).await;
+    assert!(text(response).await.contains("Some(192.0.2.7)"));
+    let other = EndpointService::new(Mirror).remote_address(|_| None);
+    let Ok(response) = other.oneshot(request).await;
+    assert!(!text(response).await.contains("192.0.2.7"));
 }
 
 #[tokio::test]
