@@ -43,6 +43,14 @@ impl Browser {
     /// # Panics
     /// The cases of [`start`](Self::start).
     pub fn start_with(arguments: &[&str]) -> Option<Self> {
+        Self::start_with_preferences(arguments, &json!({}))
+    }
+
+    /// Starts Chromium like [`start_with`](Self::start_with), with preferences of its user.
+    ///
+    /// # Panics
+    /// The cases of [`start`](Self::start).
+    pub fn start_with_preferences(arguments: &[&str], preferences: &Value) -> Option<Self> {
         let driver = match spawn() {
             Ok(driver) => driver,
             Err(problem) => {
@@ -80,7 +88,7 @@ impl Browser {
         ];
         all.extend(arguments);
         let wanted = json!({ "capabilities": { "alwaysMatch": {
-            "browserName": "chrome", "goog:chromeOptions": { "args": all },
+            "browserName": "chrome", "goog:chromeOptions": { "args": all, "prefs": preferences },
         } } });
         let made = browser
             .ask("POST", "/session", Some(&wanted))

@@ -6,6 +6,8 @@
 mod hosts;
 #[path = "browser_sessions/late.rs"]
 mod late;
+#[path = "browser_sessions/origins.rs"]
+mod origins;
 #[path = "browser_sessions/page_loads.rs"]
 mod page_loads;
 #[path = "browser_sessions/sibling.rs"]

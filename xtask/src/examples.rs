@@ -24,7 +24,8 @@ const TESTING: [&str; 3] = [
 
 /// The crates that visible lines may import beside the facade: the frameworks, and the crates that
 /// their users have anyway.
-const IMPORTS: [&str; 19] = [
+const IMPORTS: [&str; 20] = [
+    "actix_cors",
     "actix_web",
     "arc_swap",
     "axum",

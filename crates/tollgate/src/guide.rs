@@ -11,6 +11,7 @@
 //! | [`answers`] | the responses to rejected requests, and the log events |
 //! | [`sessions`] | login, refresh, sliding sessions, step-up, devices, logout |
 //! | [`cookies`] | sessions for browsers, and CSRF |
+//! | [`other_origin`] | a front-end on another origin: CORS, cookies and bearer tokens |
 //! | [`revocation`] | revoked tokens, and outages of the store |
 //! | [`stores`] | storage for sessions, and the guarantees of each store |
 //! | [`token_cache`] | the cache of verified tokens |
@@ -27,6 +28,7 @@ macro_rules! pages {
         #[doc = "[../../examples/grpc]: https://github.com/tollgate-rs/tollgate/tree/main/examples/grpc"]
         #[doc = "[../../examples/hot-path]: https://github.com/tollgate-rs/tollgate/tree/main/examples/hot-path"]
         #[doc = "[../../examples/oidc-login]: https://github.com/tollgate-rs/tollgate/tree/main/examples/oidc-login"]
+        #[doc = "[../../examples/other-origin]: https://github.com/tollgate-rs/tollgate/tree/main/examples/other-origin"]
         #[doc = "[../../examples/quickstart/src/server.rs]: https://github.com/tollgate-rs/tollgate/blob/main/examples/quickstart/src/server.rs"]
         #[doc = "[../PERFORMANCE.md]: https://github.com/tollgate-rs/tollgate/blob/main/docs/PERFORMANCE.md"]
         #[doc = "[CookieTransport]: crate::session::CookieTransport"]
@@ -45,6 +47,7 @@ macro_rules! pages {
         #[doc = "[SlidingRenewal]: crate::session::SlidingRenewal"]
         #[doc = "[Source]: crate::Source"]
         #[doc = "[TokenCache]: crate::TokenCache"]
+        #[doc = "[Transport]: crate::session::Transport"]
         #[doc = "[TrustedIssuer]: crate::TrustedIssuer"]
         #[doc = "[Verifier]: crate::Verifier"]
         #[doc = "[oidc]: crate::oidc"]
@@ -58,6 +61,7 @@ macro_rules! pages {
         #[doc = "[identity-providers.md]: crate::guide::identity_providers"]
         #[doc = "[grpc.md]: crate::guide::grpc"]
         #[doc = "[observability.md]: crate::guide::observability"]
+        #[doc = "[other-origin.md]: crate::guide::other_origin"]
         #[doc = "[observability.md#log-events]: crate::guide::observability#log-events"]
         #[doc = "[observability.md#metrics]: crate::guide::observability#metrics"]
         #[doc = "[policies.md]: crate::guide::policies"]
@@ -84,6 +88,7 @@ pages! {
     identity_providers: "identity-providers.md",
     keys: "keys.md",
     observability: "observability.md",
+    other_origin: "other-origin.md",
     policies: "policies.md",
     revocation: "revocation.md",
     sessions: "sessions.md",

@@ -245,10 +245,10 @@ pub use tollgate_axum as axum;
 pub use tollgate_core::policy::{self, all, any, claim, not, role, scope};
 #[doc(inline)]
 pub use tollgate_core::{
-    Actor, Algorithm, Authenticated, Authentication, ClaimPath, Claims, ConfigError, ForwardAuth,
-    Gate, Gated, Jwt, Key, KeyError, KeySet, LoginRedirect, Optional, Policy, Principal, Refusal,
-    Rejection, RejectionKind, ReturnTo, Scope, Scoped, SigningKey, Source, TokenCache,
-    TrustedIssuer, Verifier,
+    Actor, Algorithm, Authenticated, Authentication, CORS_ALLOWED_HEADERS, CORS_EXPOSED_HEADERS,
+    ClaimPath, Claims, ConfigError, ForwardAuth, Gate, Gated, Jwt, Key, KeyError, KeySet,
+    LoginRedirect, Optional, Policy, Principal, Refusal, Rejection, RejectionKind, ReturnTo, Scope,
+    Scoped, SigningKey, Source, TokenCache, TrustedIssuer, Verifier,
 };
 #[cfg(feature = "macros")]
 #[doc(inline)]

@@ -88,10 +88,15 @@ impl Hosts {
     }
 
     pub(crate) fn browser() -> Option<Browser> {
-        Browser::start_with(&[
+        Self::browser_with(&json!({}))
+    }
+
+    pub(crate) fn browser_with(preferences: &Value) -> Option<Browser> {
+        let arguments = [
             "--ignore-certificate-errors",
-            "--host-resolver-rules=MAP *.example.test 127.0.0.1",
-        ])
+            "--host-resolver-rules=MAP *.test 127.0.0.1",
+        ];
+        Browser::start_with_preferences(&arguments, preferences)
     }
 
     pub(crate) fn open(&self, browser: &Browser, host: &str, target: &str) {
@@ -233,13 +238,13 @@ async fn plant(target: Uri) -> impl IntoResponse {
 }
 
 /// A listener with a self-signed certificate.
-struct Tls {
-    address: SocketAddr,
+pub(crate) struct Tls {
+    pub(crate) address: SocketAddr,
     accepted: tokio::sync::mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
 }
 
 impl Tls {
-    async fn bind() -> Self {
+    pub(crate) async fn bind() -> Self {
         let key = KeyPair::generate().unwrap();
         let names = vec![
             "app.example.test".to_owned(),
