@@ -16,6 +16,7 @@ fn all_axum_examples_have_the_same_server() {
         include_str!("../../hot-path/src/server.rs"),
         include_str!("../../microservices/src/server.rs"),
         include_str!("../../oidc-login/src/server.rs"),
+        include_str!("../../other-origin/src/server.rs"),
         include_str!("../../refresh-rotation/src/server.rs"),
         include_str!("../../sliding-session/src/server.rs"),
     ] {

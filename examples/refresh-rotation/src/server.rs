@@ -7,10 +7,10 @@ use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
+use axum::{Extension, Router};
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -41,11 +41,12 @@ pub(crate) async fn serve(listener: TcpListener, app: Router) -> io::Result<()> 
             accepted = listener.accept() => accepted,
             () = &mut stopped => break,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, peer)) = accepted else {
             sleep(Duration::from_millis(100)).await; // for instance too many open files
             continue;
         };
-        let service = TowerToHyperService::new(app.clone());
+        // As `into_make_service_with_connect_info` does for `axum::serve`.
+        let service = TowerToHyperService::new(app.clone().layer(Extension(ConnectInfo(peer))));
         let connection = http.serve_connection(TokioIo::new(stream), service);
         tokio::spawn(connections.watch(connection));
     }

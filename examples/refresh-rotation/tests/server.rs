@@ -407,3 +407,8 @@ fn slow_clients_do_not_delay_a_stop() {
             .stop_with_slow_clients(signal);
     }
 }
+
+#[test]
+fn git_ignores_keys_and_sessions() {
+    running::leaves_git_clean(PROGRAM, include_str!("../.gitignore"));
+}

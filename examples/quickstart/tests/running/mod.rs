@@ -253,6 +253,31 @@ pub(crate) fn shell(directory: &Path, script: &str) -> Output {
         .unwrap()
 }
 
+/// Checks that git ignores the files of the program in its default folder, both in this repository
+/// and in a copy of the example, which has only its own `.gitignore`.
+#[allow(dead_code)] // not every example has such files
+pub(crate) fn leaves_git_clean(program: &str, own: &str) {
+    let root = include_str!("../../../../.gitignore");
+    for (name, ignored) in [("git-root", root), ("git-copy", own)] {
+        let directory = folder(name);
+        let git = |arguments: &[&str]| {
+            let mut run = Command::new("git");
+            let output = run.args(arguments).current_dir(&directory).output();
+            let output = output.unwrap();
+            assert!(output.status.success(), "{output:?}");
+            String::from_utf8(output.stdout).unwrap()
+        };
+        git(&["init", "--quiet"]);
+        fs::write(directory.join(".gitignore"), ignored).unwrap();
+        let server = Server::start(program, &directory, &[]);
+        assert!(server.interrupt().success());
+        let status = git(&["status", "--porcelain", "--untracked-files=all"]);
+        assert_eq!(status, "?? .gitignore\n?? log\n", "{name}");
+        let all = git(&["status", "--porcelain", "--ignored"]);
+        assert!(all.contains("!! "), "the program writes files: {all}");
+    }
+}
+
 /// Creates an empty folder for one test.
 pub(crate) fn folder(name: &str) -> PathBuf {
     let folder =
