@@ -313,8 +313,8 @@ impl Gate {
     }
 
     /// Returns `true` for an origin of [`trusted_origin`](GateBuilder::trusted_origin) or
-    /// [`trusted_origin_if`](GateBuilder::trusted_origin_if), for a CORS layer: so there is one list
-    /// of origins. Not for the service's own origin, whose pages need no CORS.
+    /// [`trusted_origin_if`](GateBuilder::trusted_origin_if). A CORS layer that asks it needs no
+    /// list of its own. Returns `false` for the service's own origin, whose pages need no CORS.
     ///
     /// `origin` is the value of the `Origin` field.
     ///
