@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BodyStream, BoxBody, MessageBody};
 use actix_web::web::{Bytes, Payload};
-use tollgate_core::__private::UnreadContent;
 use tollgate_core::__private::actix::of_answer;
 use tollgate_core::Answer;
 
@@ -15,8 +14,8 @@ use tollgate_core::Answer;
 pub(crate) type Content = Pin<Box<BodyStream<Payload>>>;
 
 /// Creates the response to a request whose content is not read to its end.
-pub(crate) fn of_unread(unread: UnreadContent, content: Content) -> HttpResponse {
-    of_answer(&unread.answer())
+pub(crate) fn of_unread(answer: &Answer, content: Content) -> HttpResponse {
+    of_answer(answer)
         .map_body(|_, answer| Unread {
             answer,
             _content: content,

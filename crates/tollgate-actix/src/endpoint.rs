@@ -8,9 +8,8 @@ use actix_web::body::{BodyStream, MessageBody as _};
 use actix_web::dev::{AppService, HttpServiceFactory};
 use actix_web::rt::time::timeout;
 use actix_web::{HttpRequest, HttpResponse, web};
-use tollgate_core::__private::UnreadContent;
 use tollgate_core::__private::actix::{View, of_answer};
-use tollgate_core::{Endpoint, EndpointRequest, RequestView};
+use tollgate_core::{Endpoint, EndpointRequest, RequestView, UnreadContent};
 
 use crate::answer::{self, Content};
 
@@ -94,13 +93,15 @@ async fn respond(
     let head_only = whole.method == "HEAD";
     let mut content: Content = Box::pin(BodyStream::new(content));
     let limit = endpoint.content_limit();
-    let answer = match timeout(endpoint.content_timeout(), read(&mut content, limit)).await {
-        Ok(Ok(content)) => {
+    let read = timeout(endpoint.content_timeout(), read(&mut content, limit)).await;
+    let answer = match read.unwrap_or(Err(UnreadContent::TooSlow)) {
+        Ok(content) => {
             whole.content = content;
             endpoint.respond(whole).await
         }
-        Ok(Err(unread)) => return answer::of_unread(unread, content),
-        Err(_) => return answer::of_unread(UnreadContent::TooSlow, content),
+        Err(unread) => {
+            return answer::of_unread(&endpoint.respond_unread(&whole, unread), content);
+        }
     };
     if head_only {
         answer::of_head(&answer)

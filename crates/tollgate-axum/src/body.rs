@@ -3,7 +3,8 @@
 use axum_core::BoxError;
 use axum_core::body::Body;
 use bytes::Bytes;
-use tollgate_tower::BodyMode;
+use tollgate_core::__private::CsrfForm;
+use tollgate_tower::{BodyMode, FormBody, ReadForm, read_form};
 
 /// A mode that converts every body to axum's [`Body`].
 ///
@@ -36,5 +37,9 @@ where
 
     fn of_refusal(content: Vec<u8>) -> Body {
         content.into()
+    }
+
+    fn read_form<Q: 'static>(form: CsrfForm, body: Q) -> Result<ReadForm<Q>, Q> {
+        read_form::<Body, Q>(form, body, FormBody::new, Body::new)
     }
 }

@@ -61,7 +61,7 @@ pub use claim_path::{ClaimPath, UnreadableClaim};
 pub use clock::{Clock, SystemClock};
 pub use config::{ConfigError, ConfigErrorKind};
 pub use extract::{Authenticated, Gated, Jwt, Optional, Scoped};
-pub use gate::endpoint::{Endpoint, EndpointRequest};
+pub use gate::endpoint::{Endpoint, EndpointRequest, UnreadContent};
 pub use gate::renewal::{Renewal, SkipRenewal};
 pub use gate::revocation::{RevocationCheck, Standing};
 pub use gate::source::Source;
@@ -103,10 +103,11 @@ pub mod __private {
     pub use crate::extract::axum;
     #[cfg(feature = "http")]
     pub use crate::extract::{head, response};
-    pub use crate::gate::endpoint::UnreadContent;
+    pub use crate::gate::csrf_form::{CsrfForm, WithCsrfToken};
     pub use crate::gate::source::RESUMED;
     pub use crate::gate::{Authentication, FromAuthentication, Refusal, refusing};
-    pub use crate::http::navigation::is_navigation;
+    pub use crate::http::form::{FormField, FormType};
+    pub use crate::http::navigation::{is_form_post, is_navigation};
     pub use crate::http::return_to::is_own_page;
     pub use crate::key::secret::{load_or_generate_secret, secret_from_base64, secret_from_hex};
     pub use serde::de::DeserializeOwned;

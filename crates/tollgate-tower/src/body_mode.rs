@@ -1,6 +1,9 @@
 //! The body type of the responses of a layer.
 
+use tollgate_core::__private::CsrfForm;
+
 use crate::body::ResponseBody;
+use crate::form_body::{FormBody, ReadForm, read_form};
 
 /// A strategy that unifies the content of a refusal and the body `B` of the service in one type.
 ///
@@ -67,6 +70,12 @@ pub trait BodyMode<B> {
     /// assert_eq!(body.size_hint().exact(), Some(2));
     /// ```
     fn of_refusal(content: Vec<u8>) -> Self::Body;
+
+    /// Reads the start of a form from a request body, if the mode knows its type.
+    #[doc(hidden)]
+    fn read_form<Q: 'static>(form: CsrfForm, body: Q) -> Result<ReadForm<Q>, Q> {
+        read_form::<FormBody, Q>(form, body, |body| body, |body| body)
+    }
 }
 
 /// A mode that wraps any service body in a [`ResponseBody`].

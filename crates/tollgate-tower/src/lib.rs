@@ -65,6 +65,7 @@ mod body;
 mod body_mode;
 mod endpoint;
 mod extension;
+mod form_body;
 mod future;
 mod renewal;
 mod require;
@@ -76,6 +77,9 @@ pub use body::ResponseBody;
 pub use body_mode::{BodyMode, WrappedBody};
 pub use endpoint::{EndpointFuture, EndpointService};
 pub use extension::AuthenticationExt;
+pub use form_body::FormBody;
+#[doc(hidden)]
+pub use form_body::{ReadForm, read_form};
 pub use future::ResponseFuture;
 pub use require::{Require, RequireLayer, RequireService, require};
 #[doc(inline)]

@@ -284,7 +284,7 @@ pub mod extend {
         HeaderEdits, IssuerSource, KeyEpoch, KeySource, MissingKey, PeerAddress, PreparedIssuer,
         Renewal, RequestView, RevocationCheck, SkipRenewal, SkippedKey, SourceKind, Standing, Step,
         StepFuture, SystemClock, TokenCacheStatus, ToleratedMember, Unavailable, UnknownAlgorithm,
-        UnreadableClaim, VerifierSettings,
+        UnreadContent, UnreadableClaim, VerifierSettings,
     };
     #[cfg(feature = "session")]
     #[doc(inline)]

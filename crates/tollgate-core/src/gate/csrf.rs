@@ -141,15 +141,18 @@ pub(super) fn check_token(
     let CsrfToken::Needed(sent) = token else {
         return Ok(TokenProven(principal));
     };
-    let refuse = |detail| Err(refused(detail).with_issuer(principal.issuer_label()));
+    let refuse = |detail| {
+        let rejection = Rejection::new(RejectionKind::InvalidCsrfToken, detail);
+        Err(rejection.with_issuer(principal.issuer_label()))
+    };
     let claim = principal.csrf_token().filter(|claim| !claim.is_empty());
     let Some(claim) = claim else {
         return refuse("the token of a cookie has no `csrf` claim");
     };
     match sent {
         Some(sent) if verify_slices_are_equal(sent, claim.as_bytes()).is_ok() => {}
-        Some(_) => return refuse("`X-CSRF-Token` is not the token's `csrf` claim"),
-        None => return refuse("there is no `X-CSRF-Token`"),
+        Some(_) => return refuse("the CSRF token is not the token's `csrf` claim"),
+        None => return refuse("there is no `X-CSRF-Token`, and no field of a form"),
     }
     drop(claim);
     Ok(TokenProven(principal))

@@ -29,6 +29,13 @@ pub trait Endpoint: Send + Sync + 'static {
     /// Answers a request. It never fails: an error is an answer too.
     fn respond(&self, request: EndpointRequest) -> BoxFuture<Answer>;
 
+    /// Answers a request whose content an adapter does not read to its end. `head` has no content.
+    /// The default is the problem document of the reason. The adapter closes the connection.
+    fn respond_unread(&self, head: &EndpointRequest, reason: UnreadContent) -> Answer {
+        let _ = head;
+        reason.answer()
+    }
+
     /// The maximum content length of a request, in bytes. An adapter answers a longer one with 413.
     /// The default is 16 KiB.
     fn content_limit(&self) -> usize {
@@ -48,6 +55,10 @@ impl<E: Endpoint + ?Sized> Endpoint for std::sync::Arc<E> {
         (**self).respond(request)
     }
 
+    fn respond_unread(&self, head: &EndpointRequest, reason: UnreadContent) -> Answer {
+        (**self).respond_unread(head, reason)
+    }
+
     fn content_limit(&self) -> usize {
         (**self).content_limit()
     }
@@ -57,22 +68,56 @@ impl<E: Endpoint + ?Sized> Endpoint for std::sync::Arc<E> {
     }
 }
 
-/// The reason why an adapter does not pass a request to its [`Endpoint`].
-#[doc(hidden)]
+/// The reason why the content of a request is not read to its end.
+///
+/// ```
+/// use tollgate::extend::UnreadContent;
+///
+/// assert_eq!(UnreadContent::TooSlow.answer().status, 408);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum UnreadContent {
+    /// The content exceeds the limit.
     TooLarge,
+    /// The content did not arrive in time.
     TooSlow,
+    /// The connection or the encoding of the content is broken.
     Broken,
 }
 
 impl UnreadContent {
+    /// The member `code` of the answer.
+    ///
+    /// ```
+    /// use tollgate::extend::UnreadContent;
+    ///
+    /// assert_eq!(UnreadContent::TooLarge.code(), "content_too_large");
+    /// ```
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::TooLarge => "content_too_large",
+            Self::TooSlow => "content_too_slow",
+            Self::Broken => "broken_content",
+        }
+    }
+
+    /// The answer: a problem document of status 413, 408 or 400, after which the connection is
+    /// closed.
+    ///
+    /// ```
+    /// use tollgate::extend::UnreadContent;
+    ///
+    /// let answer = UnreadContent::TooLarge.answer();
+    /// assert_eq!(answer.header("connection"), Some(&b"close"[..]));
+    /// ```
     pub fn answer(self) -> Answer {
-        let mut answer = match self {
-            Self::TooLarge => Answer::problem(413, "The content is too large"),
-            Self::TooSlow => Answer::problem(408, "The content did not arrive in time"),
-            Self::Broken => Answer::problem(400, "The content cannot be read"),
+        let (status, detail) = match self {
+            Self::TooLarge => (413, "The content is too large"),
+            Self::TooSlow => (408, "The content did not arrive in time"),
+            Self::Broken => (400, "The content cannot be read"),
         };
+        let mut answer = Answer::problem(status, self.code(), None, detail);
         // The rest of the content is not read, so no other request can follow it.
         answer.set("connection", "close");
         answer
@@ -123,6 +168,14 @@ impl EndpointRequest {
             content: Vec::new(),
             remote_address: None,
         }
+    }
+
+    /// Drops the part of the content that was read.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn into_head(mut self) -> Self {
+        self.content = Vec::new();
+        self
     }
 }
 

@@ -7,6 +7,7 @@ mod binding;
 mod builder;
 mod claims;
 pub(crate) mod csrf;
+pub(crate) mod csrf_form;
 pub(crate) mod endpoint;
 mod forward_auth;
 mod from_authentication;
@@ -29,6 +30,8 @@ pub use login_redirect::LoginRedirect;
 pub use refusal::{Refusal, refusing};
 
 use self::authenticate::{Decided, authenticate};
+use self::csrf_form::{CsrfForm, WithCsrfToken};
+use self::endpoint::UnreadContent;
 use self::refusal::Facts;
 use self::renewal::Renewal;
 use self::revocation::RevocationCheck;
@@ -37,7 +40,7 @@ use crate::http::HeaderEdits;
 use crate::http::request::{Protocol, RequestView};
 use crate::per_thread::PerThread;
 use crate::policy::Policy;
-use crate::rejection::Rejection;
+use crate::rejection::{Rejection, RejectionKind};
 use crate::rejection::answer::{self, Answer};
 use crate::step::{BoxFuture, Step};
 use crate::verifier::Verifier;
@@ -171,7 +174,38 @@ impl Gate {
     /// # }
     /// ```
     pub fn begin(&self, request: &impl RequestView) -> Step<Result<Authentication, Refusal>> {
-        Self::start(Cow::Borrowed(self), self.protocol(request), request)
+        Self::start::<false>(Cow::Borrowed(self), self.protocol(request), request)
+    }
+
+    /// Like [`begin`](Self::begin), for adapters that can read content: if only the CSRF token is
+    /// missing and the content is a form, the refusal [has the form](Refusal::take_form). It is not
+    /// logged, and not to be sent.
+    #[doc(hidden)]
+    pub fn begin_reading_forms(
+        &self,
+        request: &impl RequestView,
+    ) -> Step<Result<Authentication, Refusal>> {
+        Self::start::<true>(Cow::Borrowed(self), self.protocol(request), request)
+    }
+
+    /// Decides on a request after its form was read. A form without the token is refused as a
+    /// request without it.
+    #[doc(hidden)]
+    pub fn begin_with_form(
+        &self,
+        request: &impl RequestView,
+        token: Result<Option<Vec<u8>>, UnreadContent>,
+    ) -> Step<Result<Authentication, Refusal>> {
+        match token {
+            Ok(Some(token)) => self.begin(&WithCsrfToken::new(request, &token)),
+            Ok(None) => self.begin(request),
+            Err(unread) => {
+                let detail = "the start of a form, which may have the CSRF token, cannot be read";
+                let rejection = Rejection::new(RejectionKind::InvalidCsrfToken, detail);
+                let refusal = self.refusal_as(rejection, |_| unread.answer());
+                Step::Ready(Err(refusal.logged(&|| self.facts(request))))
+            }
+        }
     }
 
     /// Implements the layer for tonic: like [`begin`](Self::begin), but a refused gRPC call is
@@ -179,7 +213,7 @@ impl Gate {
     #[cfg(feature = "tonic")]
     #[doc(hidden)]
     pub fn begin_call(&self, call: &impl RequestView) -> Step<Result<Authentication, Refusal>> {
-        Self::start(Cow::Borrowed(self), Protocol::of(call), call)
+        Self::start::<false>(Cow::Borrowed(self), Protocol::of(call), call)
     }
 
     /// Like [`begin`](Self::begin), but moves the gate into the [`Authentication`] instead of a
@@ -197,11 +231,11 @@ impl Gate {
     /// ```
     pub fn begin_owned(self, request: &impl RequestView) -> Step<Result<Authentication, Refusal>> {
         let protocol = self.protocol(request);
-        Self::start(Cow::Owned(self), protocol, request)
+        Self::start::<false>(Cow::Owned(self), protocol, request)
     }
 
     #[inline]
-    fn start(
+    fn start<const READS_FORMS: bool>(
         gate: Cow<'_, Self>,
         protocol: Protocol,
         request: &impl RequestView,
@@ -212,21 +246,34 @@ impl Gate {
                 .original(request)
                 .and_then(|original| authenticate(&gate, &original)),
         };
+        let form = |gate: &Self| {
+            let reads = READS_FORMS && gate.0.forward_auth.is_none();
+            reads.then(|| CsrfForm::of(request)).flatten()
+        };
         match admitted.unwrap_or_else(Step::from) {
             Step::Ready(outcome) => Step::Ready(Self::conclude(
                 gate,
                 protocol,
                 outcome,
+                form,
                 |gate| gate.facts(request),
                 |gate| gate.login_page(request),
             )),
             Step::Pending(outcome) => {
                 let facts = Facts::before_a_wait(|| gate.facts(request));
                 let page = gate.login_page(request);
+                let form = form(&gate);
                 let gate = Cow::Owned(gate.into_owned());
                 Step::pending(async move {
                     let outcome = outcome.await;
-                    Self::conclude(gate, protocol, outcome, |_| facts.clone(), |_| page)
+                    Self::conclude(
+                        gate,
+                        protocol,
+                        outcome,
+                        |_| form,
+                        |_| facts.clone(),
+                        |_| page,
+                    )
                 })
             }
         }
@@ -237,6 +284,7 @@ impl Gate {
         gate: Cow<'_, Self>,
         protocol: Protocol,
         outcome: Result<Decided, Rejection>,
+        form: impl FnOnce(&Self) -> Option<CsrfForm>,
         facts: impl Fn(&Self) -> Facts,
         page: impl FnOnce(&Self) -> Option<String>,
     ) -> Result<Authentication, Refusal> {
@@ -254,6 +302,11 @@ impl Gate {
                 Err(authentication.refusal(rejection).logged(&|| facts(gate)))
             }
             Err(rejection) => {
+                if rejection.kind() == RejectionKind::InvalidCsrfToken
+                    && let Some(form) = form(&gate)
+                {
+                    return Err(Refusal::until_read(rejection, form));
+                }
                 let refusal = gate.refuse(rejection, protocol, &|| facts(&gate));
                 Err(refusal.redirected(|| page(&gate)))
             }
@@ -387,7 +440,17 @@ impl Gate {
 
     /// Creates a refusal whose event is not emitted yet.
     fn refusal(&self, rejection: Rejection, protocol: Protocol) -> Refusal {
-        let mut answer = answer::of(&rejection, &self.0.challenge, protocol);
+        self.refusal_as(rejection, |rejection| {
+            answer::of(rejection, &self.0.challenge, protocol)
+        })
+    }
+
+    fn refusal_as(
+        &self,
+        rejection: Rejection,
+        answer: impl FnOnce(&Rejection) -> Answer,
+    ) -> Refusal {
+        let mut answer = answer(&rejection);
         if let Some(hook) = &self.0.hook {
             hook(&rejection, &mut answer);
         }

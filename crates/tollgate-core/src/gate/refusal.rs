@@ -4,6 +4,7 @@ use std::cell::{Cell, LazyCell};
 use std::fmt;
 
 use crate::decisions;
+use crate::gate::csrf_form::CsrfForm;
 use crate::gate::{Authentication, login_redirect};
 use crate::http::SourceKind;
 use crate::http::request::{Protocol, RequestView};
@@ -31,6 +32,8 @@ struct Parts {
     rejection: Rejection,
     answer: Answer,
     caller: Option<Authentication>,
+    /// The form that may have the missing CSRF token.
+    form: Option<CsrfForm>,
     /// `false` while [`refusing`] has yet to emit the event.
     logged: bool,
 }
@@ -113,8 +116,22 @@ impl Refusal {
             rejection,
             answer,
             caller: None,
+            form: None,
             logged: false,
         }))
+    }
+
+    /// Creates the outcome for a request whose form has to be read first.
+    pub(super) fn until_read(rejection: Rejection, form: CsrfForm) -> Self {
+        let mut refusal = Self::new(rejection, Answer::new(403));
+        refusal.0.form = Some(form);
+        refusal
+    }
+
+    /// Returns the form that has to be read before the decision, if it can change it.
+    #[doc(hidden)]
+    pub fn take_form(&mut self) -> Option<CsrfForm> {
+        self.0.form.take()
     }
 
     pub(super) fn of_caller(mut self, caller: Authentication) -> Self {

@@ -4,6 +4,7 @@ pub(crate) mod base64url;
 pub(crate) mod cookie;
 pub(crate) mod cors;
 pub(crate) mod field;
+pub(crate) mod form;
 mod header_edits;
 pub(crate) mod navigation;
 pub(crate) mod origin;

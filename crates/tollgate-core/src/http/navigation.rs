@@ -1,14 +1,25 @@
 //! Page loads of a browser, as opposed to requests of scripts and of page elements.
 
 use crate::http::field;
+use crate::http::form::FormType;
 use crate::http::request::RequestView;
 
 /// Returns `true` for a `GET` by which a browser loads a page into a tab.
+pub fn is_navigation(request: &impl RequestView) -> bool {
+    request.method() == "GET" && loads_page(request)
+}
+
+/// Returns `true` for a `POST` of a form whose response a browser shows in a tab.
+pub fn is_form_post(request: &impl RequestView) -> bool {
+    request.method() == "POST" && loads_page(request) && FormType::of(request).is_some()
+}
+
+/// Returns `true` for a request whose response a browser shows in a tab.
 ///
 /// Browsers say so in Fetch Metadata, which a page cannot forge. Without it, on plain http and in
 /// old browsers, `Accept` decides. Prefetches, frames, WebSocket handshakes and the requests of
 /// htmx and similar scripts are not page loads.
-pub fn is_navigation(request: &impl RequestView) -> bool {
+fn loads_page(request: &impl RequestView) -> bool {
     let is_absent = |name| request.header(name).next().is_none();
     let others = [
         "hx-request",
@@ -17,7 +28,7 @@ pub fn is_navigation(request: &impl RequestView) -> bool {
         "sec-purpose",
         "purpose",
     ];
-    if request.method() != "GET" || !others.into_iter().all(is_absent) {
+    if !others.into_iter().all(is_absent) {
         return false;
     }
     let only_or_absent = |name, wanted: &[u8]| {
@@ -136,6 +147,21 @@ mod tests {
             let request = TestRequest::new(method).with(PAGE[0].0, PAGE[0].1);
             assert!(!is_navigation(&request), "{method}");
         }
+    }
+
+    #[test]
+    fn a_form_post_is_a_page_load_with_a_form() {
+        let post = |content_type: &str| {
+            let request = TestRequest::new("POST").with("content-type", content_type);
+            is_form_post(&request.with(PAGE[0].0, PAGE[0].1))
+        };
+        assert!(post("application/x-www-form-urlencoded"));
+        assert!(post("multipart/form-data; boundary=x"));
+        assert!(!post("text/plain"));
+        assert!(!post("application/json"));
+        assert!(!is_form_post(
+            &TestRequest::new("POST").with("content-type", "application/x-www-form-urlencoded")
+        ));
     }
 
     #[test]

@@ -86,36 +86,36 @@ impl Answer {
     }
 
     /// Creates an [`Endpoint`](crate::Endpoint)'s response to a request that fails: a problem
-    /// document (RFC 9457) that must not be cached. `detail` is sent to the client.
+    /// document (RFC 9457) that must not be cached. The client gets all of it: `code` is for
+    /// programs, `detail` is one sentence for people, and `error` is the OAuth error (RFC 6749
+    /// section 5.2), if there is one.
     ///
     /// ```
-    /// let answer = tollgate::extend::Answer::problem(413, "The content is too large");
+    /// use tollgate::extend::Answer;
+    ///
+    /// let answer = Answer::problem(413, "content_too_large", None, "The content is too large");
     /// assert_eq!(answer.header("content-type"), Some(&b"application/problem+json"[..]));
     /// assert_eq!(answer.header("cache-control"), Some(&b"no-store"[..]));
-    /// ```
-    pub fn problem(status: u16, detail: &str) -> Self {
-        Self::document(status, detail, "")
-    }
-
-    /// Like [`problem`](Self::problem), with an OAuth error code in the member `error` (RFC 6749
-    /// section 5.2).
     ///
+    /// let grant = Some("invalid_grant");
+    /// let answer = Answer::problem(400, "session_over", grant, "The session is over");
+    /// assert!(answer.body.ends_with(br#""detail":"The session is over","error":"invalid_grant"}"#));
     /// ```
-    /// let answer =
-    ///     tollgate::extend::Answer::oauth_error(400, "invalid_grant", "The session has ended");
-    /// assert!(answer.body.ends_with(br#""detail":"The session has ended","error":"invalid_grant"}"#));
-    /// ```
-    pub fn oauth_error(status: u16, error: &str, detail: &str) -> Self {
-        Self::document(status, detail, &format!(r#","error":{}"#, json(error)))
-    }
-
-    fn document(status: u16, detail: &str, error: &str) -> Self {
+    pub fn problem(status: u16, code: &str, error: Option<&str>, detail: &str) -> Self {
+        let error = error.map(|error| format!(r#","error":{}"#, json(error)));
+        let (code, detail) = (json(code), json(detail));
+        let parts = [
+            &*wording::before_code(status),
+            &code,
+            r#","detail":"#,
+            &detail,
+            error.as_deref().unwrap_or_default(),
+            "}",
+        ];
         Self {
             status,
             headers: vec![NO_STORE, PROBLEM],
-            body: [&*wording::before_detail(status), &json(detail), error, "}"]
-                .concat()
-                .into_bytes(),
+            body: parts.concat().into_bytes(),
         }
     }
 

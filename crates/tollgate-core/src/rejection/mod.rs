@@ -30,6 +30,8 @@ pub enum RejectionKind {
     MalformedCredential,
     /// A cookie came without proof of origin.
     CrossSite,
+    /// A cookie came without the CSRF token of its session, or with another.
+    InvalidCsrfToken,
     /// The token, its header or one of its parts exceeds a limit.
     TooLarge,
     /// The token is not three base64url segments.
@@ -94,6 +96,19 @@ impl RejectionKind {
     /// ```
     pub const fn status(self) -> u16 {
         wording::of(self).status
+    }
+
+    /// The member `code` of the answer, by which a program tells the reason. Kinds whose
+    /// difference is of no use to a client have the same code.
+    ///
+    /// ```
+    /// use tollgate::RejectionKind;
+    ///
+    /// assert_eq!(RejectionKind::Expired.code(), "token_expired");
+    /// assert_eq!(RejectionKind::BadSignature.code(), "invalid_token");
+    /// ```
+    pub const fn code(self) -> &'static str {
+        wording::of(self).code
     }
 
     /// The `error` attribute of the challenge (RFC 6750 section 3.1, RFC 9470 section 3), if there

@@ -8,6 +8,8 @@ use crate::rejection::RejectionKind as Kind;
 /// The part of an answer that depends on the kind.
 pub(crate) struct Wording {
     pub(crate) status: u16,
+    /// The member `code`, for programs. Kinds with the same description have the same code.
+    pub(crate) code: &'static str,
     /// RFC 6750 section 3.1, RFC 9470 section 3.
     pub(crate) error: Option<&'static str>,
     pub(crate) description: &'static str,
@@ -26,6 +28,7 @@ macro_rules! title {
     (403) => { "Forbidden" };
     (404) => { "Not Found" };
     (405) => { "Method Not Allowed" };
+    (408) => { "Request Timeout" };
     (409) => { "Conflict" };
     (413) => { "Content Too Large" };
     (415) => { "Unsupported Media Type" };
@@ -34,33 +37,42 @@ macro_rules! title {
     (503) => { "Service Unavailable" };
 }
 
-macro_rules! before_detail {
+macro_rules! before_code {
     ($status:tt) => {
         concat!(
             r#"{"type":"about:blank","title":""#,
             title!($status),
             r#"","status":"#,
             $status,
-            r#","detail":"#
+            r#","code":"#
         )
     };
 }
 
 macro_rules! wording {
-    ($status:tt, $description:literal) => {{
-        const { assert!(is_plain($description)) };
+    ($status:tt, $code:literal, $description:literal) => {{
+        const { assert!(is_plain($description) && is_plain($code)) };
         &Wording {
             status: $status,
+            code: $code,
             error: None,
             description: $description,
             parameters: "",
-            problem: concat!(before_detail!($status), "\"", $description, "\"}"),
+            problem: concat!(
+                before_code!($status),
+                "\"",
+                $code,
+                "\",\"detail\":\"",
+                $description,
+                "\"}"
+            ),
         }
     }};
-    ($status:tt, $description:literal, $error:literal) => {{
-        const { assert!(is_plain($description) && is_plain($error)) };
+    ($status:tt, $code:literal, $description:literal, $error:literal) => {{
+        const { assert!(is_plain($description) && is_plain($code) && is_plain($error)) };
         &Wording {
             status: $status,
+            code: $code,
             error: Some($error),
             description: $description,
             parameters: concat!(
@@ -71,8 +83,10 @@ macro_rules! wording {
                 "\""
             ),
             problem: concat!(
-                before_detail!($status),
+                before_code!($status),
                 "\"",
+                $code,
+                "\",\"detail\":\"",
                 $description,
                 "\",\"error\":\"",
                 $error,
@@ -86,28 +100,35 @@ macro_rules! wording {
 #[rustfmt::skip]
 pub(crate) const fn of(kind: Kind) -> &'static Wording {
     match kind {
-        Kind::MissingCredential => wording!(401, "Authentication is required"),
-        Kind::MultipleCredentials => wording!(400,
+        Kind::MissingCredential => {
+            wording!(401, "missing_credential", "Authentication is required")
+        }
+        Kind::MultipleCredentials => wording!(400, "multiple_credentials",
             "The request carries more than one access token", "invalid_request"),
-        Kind::MalformedCredential => wording!(400, "The credential is malformed",
-            "invalid_request"),
-        Kind::CrossSite => wording!(403, "A cookie needs a same-origin request here"),
-        Kind::UnknownOriginalRequest => {
-            wording!(403, "The original request is not known here")
+        Kind::MalformedCredential => wording!(400, "malformed_credential",
+            "The credential is malformed", "invalid_request"),
+        Kind::CrossSite => {
+            wording!(403, "cross_site", "A cookie needs a same-origin request here")
         }
-        Kind::TooLarge => wording!(401, "The access token is too large", "invalid_token"),
-        Kind::MalformedToken | Kind::MalformedHeader | Kind::MalformedClaims => {
-            wording!(401, "The access token is malformed", "invalid_token")
-        }
-        Kind::UnfitClaims => {
-            wording!(401, "The access token does not have the claims that this resource needs",
-                "invalid_token")
-        }
-        Kind::Expired => wording!(401, "The access token expired", "invalid_token"),
-        Kind::NotYetValid => wording!(401, "The access token is not valid yet", "invalid_token"),
-        Kind::WrongAudience => wording!(401, "The access token is for another audience",
+        Kind::InvalidCsrfToken => wording!(403, "invalid_csrf_token",
+            "A cookie needs the CSRF token of its session here"),
+        Kind::UnknownOriginalRequest => wording!(403, "unknown_original_request",
+            "The original request is not known here"),
+        Kind::TooLarge => wording!(401, "token_too_large", "The access token is too large",
             "invalid_token"),
-        Kind::Revoked => wording!(401, "The access token was revoked", "invalid_token"),
+        Kind::MalformedToken | Kind::MalformedHeader | Kind::MalformedClaims => wording!(401,
+            "malformed_token", "The access token is malformed", "invalid_token"),
+        Kind::UnfitClaims => wording!(401, "unfit_claims",
+            "The access token does not have the claims that this resource needs",
+            "invalid_token"),
+        Kind::Expired => wording!(401, "token_expired", "The access token expired",
+            "invalid_token"),
+        Kind::NotYetValid => wording!(401, "token_not_yet_valid",
+            "The access token is not valid yet", "invalid_token"),
+        Kind::WrongAudience => wording!(401, "wrong_audience",
+            "The access token is for another audience", "invalid_token"),
+        Kind::Revoked => wording!(401, "token_revoked", "The access token was revoked",
+            "invalid_token"),
         Kind::UnsupportedExtension
         | Kind::WrongType
         | Kind::WrongAlgorithm
@@ -118,16 +139,16 @@ pub(crate) const fn of(kind: Kind) -> &'static Wording {
         | Kind::LifetimeTooLong
         | Kind::UntrustedIssuer
         | Kind::WrongClaim
-        | Kind::UnprovenBinding => wording!(401, "The access token is invalid", "invalid_token"),
-        Kind::InsufficientScope => {
-            wording!(403, "The access token does not grant this request", "insufficient_scope")
-        }
-        Kind::AuthenticationTooOld => {
-            wording!(401, "More recent authentication is required",
-                "insufficient_user_authentication")
-        }
-        Kind::Unavailable => wording!(503, "Authentication is not available at the moment"),
-        Kind::Misconfigured => wording!(500, "The server failed to authenticate the request"),
+        | Kind::UnprovenBinding => wording!(401, "invalid_token", "The access token is invalid",
+            "invalid_token"),
+        Kind::InsufficientScope => wording!(403, "insufficient_scope",
+            "The access token does not grant this request", "insufficient_scope"),
+        Kind::AuthenticationTooOld => wording!(401, "authentication_too_old",
+            "More recent authentication is required", "insufficient_user_authentication"),
+        Kind::Unavailable => wording!(503, "unavailable",
+            "Authentication is not available at the moment"),
+        Kind::Misconfigured => wording!(500, "misconfigured",
+            "The server failed to authenticate the request"),
     }
 }
 
@@ -144,17 +165,17 @@ const fn is_plain(text: &str) -> bool {
     true
 }
 
-/// Returns the start of the problem document of a status, up to the value of `detail`.
-pub(crate) fn before_detail(status: u16) -> Cow<'static, str> {
+/// Returns the start of the problem document of a status, up to the value of `code`.
+pub(crate) fn before_code(status: u16) -> Cow<'static, str> {
     macro_rules! any_of {
         ($($known:tt)*) => {
             match status {
-                $($known => Cow::Borrowed(before_detail!($known)),)*
-                _ => format!(r#"{{"type":"about:blank","title":"Error","status":{status},"detail":"#).into(),
+                $($known => Cow::Borrowed(before_code!($known)),)*
+                _ => format!(r#"{{"type":"about:blank","title":"Error","status":{status},"code":"#).into(),
             }
         };
     }
-    any_of!(400 401 403 404 405 409 413 415 429 500 503)
+    any_of!(400 401 403 404 405 408 409 413 415 429 500 503)
 }
 
 #[cfg(test)]

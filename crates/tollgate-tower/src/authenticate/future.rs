@@ -4,13 +4,17 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use http::request::Parts;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
+use tollgate_core::__private::CsrfForm;
+use tollgate_core::__private::head::RequestHead;
 use tollgate_core::__private::response::of_refusal;
-use tollgate_core::{Authentication, BoxFuture, HeaderEdits, Refusal};
+use tollgate_core::{Authentication, BoxFuture, Gate, HeaderEdits, Refusal, Step};
 use tower_service::Service;
 
 use crate::body_mode::{BodyMode, WrappedBody};
+use crate::form_body::ReadForm;
 use crate::renewal;
 
 const SPENT: &str = "polled after it was ready";
@@ -53,7 +57,7 @@ pin_project! {
         S: Service<Request<B>>,
     {
         #[pin]
-        state: State<S, Request<B>, S::Future, S::Response>,
+        state: State<S, B, S::Future, S::Response>,
         mode: PhantomData<fn() -> M>,
     }
 }
@@ -61,19 +65,30 @@ pin_project! {
 pin_project! {
     /// The options are `None` after the future has completed.
     #[project = StateProjection]
-    enum State<S, Q, F, R> {
-        Waiting { waiting: Option<Box<Waiting<S, Q>>> },
+    enum State<S, B, F, R> {
+        Waiting { waiting: Option<Box<Waiting<S, B>>> },
         Serving { #[pin] future: F, authentication: Option<Authentication> },
         Renewing { renewing: Option<Box<Renewing<R>>> },
+        Reading { reading: Option<Box<Reading<S, B>>> },
         Refused { refusal: Option<Refusal> },
     }
 }
 
 /// A request that waits for its decision, and the service that is ready for it.
-struct Waiting<S, Q> {
+struct Waiting<S, B> {
     decision: BoxFuture<Result<Authentication, Refusal>>,
     service: S,
-    request: Q,
+    request: Request<B>,
+    /// The gate that decides again after it has read a form.
+    gate: Option<Gate>,
+}
+
+/// A request whose form is read before the decision, and the service that is ready for it.
+struct Reading<S, B> {
+    read: ReadForm<B>,
+    service: S,
+    head: Parts,
+    gate: Gate,
 }
 
 /// A response that waits for its renewed token.
@@ -114,16 +129,23 @@ where
         decision: BoxFuture<Result<Authentication, Refusal>>,
         service: S,
         request: Request<B>,
+        gate: Option<Gate>,
     ) -> Self {
-        let waiting = Box::new(Waiting {
-            decision,
-            service,
-            request,
-        });
         Self {
-            state: State::Waiting {
-                waiting: Some(waiting),
-            },
+            state: wait(decision, service, request, gate),
+            mode: PhantomData,
+        }
+    }
+
+    /// Reads the start of a form, and decides then. `service` is ready.
+    #[cold]
+    pub(super) fn reading<R>(form: CsrfForm, service: S, request: Request<B>, gate: Gate) -> Self
+    where
+        M: BodyMode<R>,
+        B: 'static,
+    {
+        Self {
+            state: read::<_, _, _, R, M>(form, service, request, gate),
             mode: PhantomData,
         }
     }
@@ -138,11 +160,76 @@ where
     }
 }
 
+fn wait<S, B, R>(
+    decision: BoxFuture<Result<Authentication, Refusal>>,
+    service: S,
+    request: Request<B>,
+    gate: Option<Gate>,
+) -> State<S, B, S::Future, R>
+where
+    S: Service<Request<B>>,
+{
+    State::Waiting {
+        waiting: Some(Box::new(Waiting {
+            decision,
+            service,
+            request,
+            gate,
+        })),
+    }
+}
+
+fn read<S, B, T, R, M>(
+    form: CsrfForm,
+    service: S,
+    request: Request<B>,
+    gate: Gate,
+) -> State<S, B, S::Future, T>
+where
+    S: Service<Request<B>>,
+    B: 'static,
+    M: BodyMode<R>,
+{
+    let (head, body) = request.into_parts();
+    match M::read_form(form, body) {
+        Ok(read) => State::Reading {
+            reading: Some(Box::new(Reading {
+                read,
+                service,
+                head,
+                gate,
+            })),
+        },
+        Err(body) => {
+            let decision = gate.begin(&RequestHead::from(&head));
+            go_on(decision, service, Request::from_parts(head, body))
+        }
+    }
+}
+
+/// Continues after the last decision about a request.
+fn go_on<S, B, R>(
+    decision: Step<Result<Authentication, Refusal>>,
+    mut service: S,
+    request: Request<B>,
+) -> State<S, B, S::Future, R>
+where
+    S: Service<Request<B>>,
+{
+    match decision {
+        Step::Ready(Ok(authentication)) => serve(&mut service, request, authentication),
+        Step::Ready(Err(refusal)) => State::Refused {
+            refusal: Some(refusal),
+        },
+        Step::Pending(decision) => wait(decision, service, request, None),
+    }
+}
+
 fn serve<S, B, R>(
     service: &mut S,
     mut request: Request<B>,
     authentication: Authentication,
-) -> State<S, Request<B>, S::Future, R>
+) -> State<S, B, S::Future, R>
 where
     S: Service<Request<B>>,
 {
@@ -155,6 +242,7 @@ where
 
 impl<S, B, R, M> Future for JwtAuthFuture<S, B, M>
 where
+    B: 'static,
     M: BodyMode<R>,
     S: Service<Request<B>, Response = Response<R>>,
 {
@@ -168,16 +256,31 @@ where
                     let asked = waiting.as_mut().expect(SPENT);
                     let decided = ready!(asked.decision.as_mut().poll(context));
                     let Waiting {
-                        mut service,
+                        service,
                         request,
+                        gate,
                         ..
                     } = *waiting.take().expect(SPENT);
-                    match decided {
-                        Ok(authentication) => serve(&mut service, request, authentication),
-                        Err(refusal) => State::Refused {
-                            refusal: Some(refusal),
-                        },
+                    let mut decided = decided;
+                    let form = decided.as_mut().err().and_then(Refusal::take_form);
+                    match form.zip(gate) {
+                        Some((form, gate)) => {
+                            read::<_, _, _, R, M>(form, service, request, gate)
+                        }
+                        None => go_on(Step::Ready(decided), service, request),
                     }
+                }
+                StateProjection::Reading { reading } => {
+                    let form = reading.as_mut().expect(SPENT);
+                    let (token, body) = ready!(form.read.as_mut().poll(context));
+                    let Reading {
+                        service,
+                        head,
+                        gate,
+                        ..
+                    } = *reading.take().expect(SPENT);
+                    let decision = gate.begin_with_form(&RequestHead::from(&head), token);
+                    go_on(decision, service, Request::from_parts(head, body))
                 }
                 StateProjection::Serving {
                     future,
@@ -226,6 +329,7 @@ where
             State::Waiting { .. } => "JwtAuthFuture(waiting)",
             State::Serving { .. } => "JwtAuthFuture(serving)",
             State::Renewing { .. } => "JwtAuthFuture(renewing)",
+            State::Reading { .. } => "JwtAuthFuture(reading)",
             State::Refused { .. } => "JwtAuthFuture(refused)",
         })
     }

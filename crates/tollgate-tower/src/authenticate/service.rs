@@ -109,6 +109,15 @@ impl<S, M> JwtAuthService<S, M> {
     }
 }
 
+impl<S: Clone, M> JwtAuthService<S, M> {
+    /// Takes the ready service for a later call, and leaves a clone that becomes ready on its own:
+    /// readiness belongs to an instance.
+    fn take_ready(&mut self) -> S {
+        let clone = self.inner.clone();
+        mem::replace(&mut self.inner, clone)
+    }
+}
+
 impl<S: Clone, M> Clone for JwtAuthService<S, M> {
     fn clone(&self) -> Self {
         Self::guarding(self.inner.clone(), self.gate.clone())
@@ -117,6 +126,7 @@ impl<S: Clone, M> Clone for JwtAuthService<S, M> {
 
 impl<S, B, R, M> Service<Request<B>> for JwtAuthService<S, M>
 where
+    B: 'static,
     M: BodyMode<R>,
     S: Service<Request<B>, Response = Response<R>> + Clone,
 {
@@ -129,17 +139,20 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        match self.gate.begin(&RequestHead::from(&request)) {
+        match self.gate.begin_reading_forms(&RequestHead::from(&request)) {
             Step::Ready(Ok(authentication)) => {
                 JwtAuthFuture::serving(&mut self.inner, request, authentication)
             }
-            Step::Ready(Err(refusal)) => JwtAuthFuture::refused(refusal),
+            Step::Ready(Err(mut refusal)) => match refusal.take_form() {
+                None => JwtAuthFuture::refused(refusal),
+                Some(form) => {
+                    let gate = self.gate.clone();
+                    JwtAuthFuture::reading(form, self.take_ready(), request, gate)
+                }
+            },
             Step::Pending(decision) => {
-                // Readiness belongs to an instance: keep the ready one for the later call, and
-                // leave a clone that becomes ready on its own.
-                let clone = self.inner.clone();
-                let ready = mem::replace(&mut self.inner, clone);
-                JwtAuthFuture::waiting(decision, ready, request)
+                let gate = Some(self.gate.clone());
+                JwtAuthFuture::waiting(decision, self.take_ready(), request, gate)
             }
         }
     }

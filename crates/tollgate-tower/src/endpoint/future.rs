@@ -10,9 +10,8 @@ use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
-use tollgate_core::__private::UnreadContent;
 use tollgate_core::__private::response::of_answer;
-use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest};
+use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest, UnreadContent};
 
 use crate::body::ResponseBody;
 
@@ -89,8 +88,10 @@ impl<B: Body> Future for EndpointFuture<B> {
                         Ok(true) => {}
                         Ok(false) => continue,
                         Err(unread) => {
-                            *reading = None;
-                            break unread.answer();
+                            let Reading {
+                                endpoint, request, ..
+                            } = *reading.take().expect("it was there a moment ago");
+                            break endpoint.respond_unread(&request.into_head(), unread);
                         }
                     }
                     let whole = reading.take().expect("it was there a moment ago");

@@ -158,6 +158,7 @@ pub struct JwtAuthService<S> {
 
 impl<S, B, R> Service<Request<B>> for JwtAuthService<S>
 where
+    B: 'static,
     S: Service<Request<B>, Response = Response<R>> + Clone,
     R: http_body::Body<Data = Bytes> + Send + 'static,
     R::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -190,7 +191,7 @@ where
                 // leave a clone that becomes ready on its own.
                 let clone = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, clone);
-                JwtAuthFuture::waiting(Box::pin(decision), ready, request)
+                JwtAuthFuture::waiting(Box::pin(decision), ready, request, None)
             }
         }
     }

@@ -287,6 +287,26 @@ impl Principal {
             .map(NumericDate::floor)
     }
 
+    /// The claim `csrf`, which a request with a cookie must repeat: in the field `csrf_token` of a
+    /// form, or as `X-CSRF-Token`. A page that a session renders writes it into its forms. It is
+    /// the same for the whole session.
+    ///
+    /// ```
+    /// # use tollgate::{Key, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
+    /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64, "csrf": "c-1"});
+    /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
+    /// let token = principal.csrf_token().unwrap_or_default(); // base64url: needs no escaping
+    /// let field = format!(r#"<input type="hidden" name="csrf_token" value="{token}">"#);
+    /// assert!(field.contains("c-1"));
+    /// # Ok(()) }
+    /// ```
+    pub fn csrf_token(&self) -> Option<Cow<'_, str>> {
+        self.verified().claims.text("csrf")
+    }
+
     /// The values of `aud`, a string or an array.
     ///
     /// ```

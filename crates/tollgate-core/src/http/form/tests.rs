@@ -1,0 +1,164 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::http::request::TestRequest;
+
+fn form(content_type: &str) -> Option<FormType> {
+    FormType::of(&TestRequest::new("POST").with("content-type", content_type))
+}
+
+fn read(content_type: &str, content: &str, is_whole: bool) -> Option<Vec<(String, String)>> {
+    let fields = form(content_type)?.fields(content.as_bytes(), is_whole)?;
+    let text = |value: Vec<u8>| String::from_utf8(value).expect("UTF-8");
+    let pairs = fields.into_iter();
+    Some(pairs.map(|it| (it.name, text(it.value))).collect())
+}
+
+fn pairs(wanted: &[(&str, &str)]) -> Option<Vec<(String, String)>> {
+    let owned = wanted.iter();
+    Some(owned.map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect())
+}
+
+const URL: &str = "application/x-www-form-urlencoded";
+const PARTS: &str = "multipart/form-data; boundary=XX";
+
+fn part(name: &str, value: &str) -> String {
+    format!("--XX\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+}
+
+#[test]
+fn only_strict_content_types_of_forms_are_read() {
+    for good in [
+        URL,
+        "Application/X-WWW-Form-Urlencoded; charset=UTF-8",
+        "application/x-www-form-urlencoded;charset=\"utf-8\";",
+        PARTS,
+        "Multipart/Form-Data;Boundary=\"XX\"; charset=utf-8",
+        "multipart/form-data; boundary=----WebKitFormBoundary7MA4YWxkTrZu0gW",
+    ] {
+        assert!(form(good).is_some(), "{good}");
+    }
+    for bad in [
+        "",
+        "text/plain",
+        "application/json",
+        "application/x-www-form-urlencoded2",
+        "application/x-www-form-urlencoded; boundary=XX",
+        "application/x-www-form-urlencoded; charset=utf-16",
+        "application/x-www-form-urlencoded; charset=utf-8; charset=utf-8",
+        "multipart/form-data",
+        "multipart/mixed; boundary=XX",
+        "multipart/form-data; boundary=",
+        "multipart/form-data; boundary=\"\"",
+        "multipart/form-data; boundary=XX; boundary=YY",
+        "multipart/form-data; boundary=XX; boundary=XX",
+        "multipart/form-data; boundary=\"X\"X\"",
+        "multipart/form-data; boundary=X X",
+        "multipart/form-data; boundary=\"X;X\"",
+        "multipart/form-data, multipart/form-data; boundary=XX",
+    ] {
+        assert!(form(bad).is_none(), "{bad}");
+    }
+    assert!(form(&format!("multipart/form-data; boundary={}", "x".repeat(70))).is_some());
+    assert!(form(&format!("multipart/form-data; boundary={}", "x".repeat(71))).is_none());
+    let twice = TestRequest::new("POST").with("content-type", URL).with("content-type", URL);
+    assert!(FormType::of(&twice).is_none());
+}
+
+#[test]
+fn url_encoded_fields_are_decoded() {
+    assert_eq!(read(URL, "", true), pairs(&[]));
+    assert_eq!(
+        read(URL, "a=1&&b=%C3%A4+x&c&=d&e=f=g", true),
+        pairs(&[("a", "1"), ("b", "ä x"), ("c", ""), ("", "d"), ("e", "f=g")])
+    );
+    for broken in ["a=%", "a=%4", "a=%zz", "%=1", "%FF=1"] {
+        assert_eq!(read(URL, broken, true), None, "{broken}");
+    }
+}
+
+#[test]
+fn an_incomplete_field_is_left_out() {
+    assert_eq!(read(URL, "a=1&b=2", false), pairs(&[("a", "1")]));
+    assert_eq!(read(URL, "a=1", false), pairs(&[]));
+    let whole = part("a", "1") + &part("b", "2") + "--XX--\r\n";
+    assert_eq!(read(PARTS, &whole, true), pairs(&[("a", "1"), ("b", "2")]));
+    for length in 0..whole.len() {
+        let read = read(PARTS, &whole[..length], false).expect("a good start");
+        let complete = (part("a", "1").len() + 4, part("a", "1").len() * 2 + 4);
+        let wanted = usize::from(length >= complete.0) + usize::from(length >= complete.1);
+        assert_eq!(read.len(), wanted, "{length}");
+    }
+}
+
+#[test]
+fn a_broken_multipart_form_has_no_fields() {
+    let good = part("a", "1");
+    let end = "--XX--\r\n";
+    assert!(read(PARTS, &(good.clone() + end), true).is_some());
+    for broken in [
+        String::new(),
+        good.clone(),
+        format!("preamble\r\n{good}{end}"),
+        format!("\r\n{good}{end}"),
+        format!("{good}--XX--x"),
+        format!("{good}--XX\n{end}"),
+        good.replace("\r\n", "\n") + end,
+        good.replace("form-data", "attachment") + end,
+        good.replace("name=\"a\"", "name=a") + end,
+        good.replace("name=\"a\"", "name=\"a\"; name=\"b\"") + end,
+        good.replace("name=\"a\"", "name=\"a\"; name*=\"b\"") + end,
+        good.replace("; name=\"a\"", "") + end,
+        good.replace("\r\n\r\n", "\r\nContent-Disposition: form-data; name=\"b\"\r\n\r\n") + end,
+        good.replace("Content-Disposition", " Content-Disposition") + end,
+        good.replace("Content-Disposition:", "Content-Disposition") + end,
+    ] {
+        assert_eq!(read(PARTS, &broken, true), None, "{broken:?}");
+    }
+}
+
+#[test]
+fn a_value_may_look_like_a_delimiter() {
+    for value in ["--XX", "\r\n-XX", "\r\n--X", "--XX--", "\n--XX\n", "a=1&b=2", "\r\n\r\n"] {
+        let content = part("a", value) + "--XX--";
+        assert_eq!(read(PARTS, &content, true), pairs(&[("a", value)]), "{value:?}");
+    }
+}
+
+#[test]
+fn a_file_is_marked() {
+    let content = part("a", "1").replace("\"a\"", "\"a\"; filename=\"%22x\"") + "--XX--";
+    let fields = form(PARTS).and_then(|form| form.fields(content.as_bytes(), true));
+    assert!(fields.is_some_and(|fields| fields[0].is_file));
+}
+
+proptest! {
+    #[test]
+    fn every_content_is_read_within_its_bounds(
+        content in proptest::collection::vec(any::<u8>(), 0..300),
+        is_whole: bool,
+    ) {
+        for form in [form(URL), form(PARTS)].into_iter().flatten() {
+            let prefixed = [b"--XX\r\n", &content[..]].concat();
+            for content in [&content, &prefixed] {
+                let fields = form.fields(content, is_whole).unwrap_or_default();
+                let total: usize = fields.iter().map(|it| it.name.len() + it.value.len()).sum();
+                prop_assert!(total <= content.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_start_has_the_first_fields_of_the_whole(
+        values in proptest::collection::vec("[a-z\r\n&=-]{0,9}", 1..5),
+        cut in 0_usize..200,
+    ) {
+        let parts: String = values.iter().map(|value| part("n", value)).collect();
+        let whole = parts + "--XX--\r\n";
+        let cut = cut.min(whole.len());
+        let all = read(PARTS, &whole, true).expect("well-formed");
+        let some = read(PARTS, &whole[..cut], false).expect("a good start");
+        prop_assert_eq!(all.len(), values.len());
+        prop_assert_eq!(&all[..some.len()], &some[..]);
+    }
+}
