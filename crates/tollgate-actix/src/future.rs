@@ -13,7 +13,7 @@ use tollgate_core::__private::actix::{View, keep};
 use tollgate_core::__private::refusing;
 use tollgate_core::{Authentication, BoxFuture, HeaderEdits, Policy, Refusal, Step};
 
-use crate::renewal;
+use crate::{form, renewal};
 
 const SPENT: &str = "polled after it was ready";
 
@@ -68,6 +68,7 @@ pin_project! {
         Waiting { waiting: Option<Box<Waiting<S>>> },
         Accepted { #[pin] response: F, renewal: Option<Box<Authentication>> },
         Renewing { renewing: Option<Box<Renewing<R>>> },
+        Reading { reading: Option<Box<Reading<S>>> },
         Refused { response: Option<ServiceResponse> },
     }
 }
@@ -79,6 +80,15 @@ struct Waiting<S> {
     duty: Duty,
     request: ServiceRequest,
 }
+
+/// A request whose form is read before the decision.
+struct Reading<S> {
+    decision: Decision,
+    service: Rc<S>,
+    duty: Duty,
+}
+
+type Decision = Pin<Box<dyn Future<Output = (Result<Authentication, Refusal>, ServiceRequest)>>>;
 
 /// A response that waits for its renewed token.
 struct Renewing<R> {
@@ -106,7 +116,7 @@ where
         decision: Step<Result<Authentication, Refusal>>,
     ) -> Self {
         let state = match decision {
-            Step::Ready(decided) => go_on(&**service, duty, request, decided),
+            Step::Ready(decided) => go_on(service, duty, request, decided),
             Step::Pending(decision) => State::Waiting {
                 waiting: Some(Box::new(Waiting {
                     decision,
@@ -121,14 +131,23 @@ where
 }
 
 fn go_on<S, R>(
-    service: &S,
+    service: &Rc<S>,
     duty: &Duty,
     request: ServiceRequest,
-    decided: Result<Authentication, Refusal>,
+    mut decided: Result<Authentication, Refusal>,
 ) -> State<S, S::Future, R>
 where
     S: Service<ServiceRequest>,
 {
+    if let Some(form) = decided.as_mut().err().and_then(Refusal::take_form) {
+        return State::Reading {
+            reading: Some(Box::new(Reading {
+                decision: Box::pin(form::decide(form, request)),
+                service: Rc::clone(service),
+                duty: duty.clone(),
+            })),
+        };
+    }
     let permitted = decided.and_then(|authentication| match duty {
         Duty::Authenticate => Ok(authentication),
         Duty::Authorise(policy) => refusing(&View(request.request()), || {
@@ -175,7 +194,13 @@ where
                         request,
                         ..
                     } = *waiting.take().expect(SPENT);
-                    go_on(&*service, &duty, request, decided)
+                    go_on(&service, &duty, request, decided)
+                }
+                StateProjection::Reading { reading } => {
+                    let asked = reading.as_mut().expect(SPENT);
+                    let (decided, request) = ready!(asked.decision.as_mut().poll(cx));
+                    let Reading { service, duty, .. } = *reading.take().expect(SPENT);
+                    go_on(&service, &duty, request, decided)
                 }
                 StateProjection::Accepted { response, renewal } => {
                     let response = ready!(response.poll(cx))?;

@@ -116,6 +116,7 @@
 mod answer;
 mod authentication;
 mod endpoint;
+mod form;
 mod future;
 mod jwt_auth;
 mod renewal;

@@ -183,7 +183,7 @@ async fn a_refusal_of_an_extractor_is_the_answer_of_the_gate() {
     assert_eq!(
         to_bytes(response.into_body()).await.unwrap(),
         concat!(
-            r#"{"type":"about:blank","title":"Unauthorized","status":401,"#,
+            r#"{"type":"about:blank","title":"Unauthorized","status":401,"code":"missing_credential","#,
             r#""detail":"Authentication is required"}"#
         )
     );

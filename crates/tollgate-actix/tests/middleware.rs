@@ -131,7 +131,7 @@ async fn the_response_is_the_answer_of_the_gate() {
     assert_eq!(
         to_bytes(response.into_body()).await.unwrap(),
         concat!(
-            r#"{"type":"about:blank","title":"Unauthorized","status":401,"#,
+            r#"{"type":"about:blank","title":"Unauthorized","status":401,"code":"token_expired","#,
             r#""detail":"The access token expired","error":"invalid_token"}"#
         )
     );

@@ -27,7 +27,8 @@ pub use continuation::{Continuation, ContinuationReason, ContinuedSession, Sessi
 pub use cookies::{CookieTransport, CookieTransportBuilder, SameSite};
 pub use device::Device;
 pub use endpoints::{
-    LoginFailure, LoginRequest, SessionEndpoints, SessionEndpointsBuilder, Transport,
+    EndpointRefusal, LoginFailure, LoginRequest, SessionEndpoints, SessionEndpointsBuilder,
+    Transport,
 };
 pub use error::{SessionError, SessionErrorKind};
 pub use event::{

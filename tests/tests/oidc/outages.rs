@@ -104,7 +104,7 @@ fn outage(outage: &Outage) {
     assert_eq!(
         refused.content,
         concat!(
-            r#"{"type":"about:blank","title":"Service Unavailable","status":503,"#,
+            r#"{"type":"about:blank","title":"Service Unavailable","status":503,"code":"unavailable","#,
             r#""detail":"Authentication is not available at the moment"}"#
         )
     );

@@ -59,7 +59,7 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let decision = self.gate.begin(&View(request.request()));
+        let decision = self.gate.begin_reading_forms(&View(request.request()));
         ResponseFuture::of(&self.service, &Duty::Authenticate, request, decision)
     }
 }

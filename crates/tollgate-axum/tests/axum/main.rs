@@ -2,6 +2,7 @@
 
 mod extractors;
 mod fixture;
+mod forms;
 mod gated;
 mod layers;
 mod pending;

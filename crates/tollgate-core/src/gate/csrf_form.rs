@@ -69,6 +69,7 @@ pub struct WithCsrfToken<'r, V> {
 }
 
 impl<'r, V> WithCsrfToken<'r, V> {
+    /// Adds the token to a request.
     pub const fn new(request: &'r V, token: &'r [u8]) -> Self {
         Self { request, token }
     }

@@ -305,7 +305,7 @@ impl Gate {
                 if rejection.kind() == RejectionKind::InvalidCsrfToken
                     && let Some(form) = form(&gate)
                 {
-                    return Err(Refusal::until_read(rejection, form));
+                    return Err(Refusal::until_read(rejection, form, gate.into_owned()));
                 }
                 let refusal = gate.refuse(rejection, protocol, &|| facts(&gate));
                 Err(refusal.redirected(|| page(&gate)))

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::decisions;
 use crate::gate::csrf_form::CsrfForm;
-use crate::gate::{Authentication, login_redirect};
+use crate::gate::{Authentication, Gate, login_redirect};
 use crate::http::SourceKind;
 use crate::http::request::{Protocol, RequestView};
 use crate::rejection::answer::{self, Answer};
@@ -33,7 +33,7 @@ struct Parts {
     answer: Answer,
     caller: Option<Authentication>,
     /// The form that may have the missing CSRF token.
-    form: Option<CsrfForm>,
+    form: Option<(CsrfForm, Gate)>,
     /// `false` while [`refusing`] has yet to emit the event.
     logged: bool,
 }
@@ -122,15 +122,16 @@ impl Refusal {
     }
 
     /// Creates the outcome for a request whose form has to be read first.
-    pub(super) fn until_read(rejection: Rejection, form: CsrfForm) -> Self {
+    pub(super) fn until_read(rejection: Rejection, form: CsrfForm, gate: Gate) -> Self {
         let mut refusal = Self::new(rejection, Answer::new(403));
-        refusal.0.form = Some(form);
+        refusal.0.form = Some((form, gate));
         refusal
     }
 
-    /// Returns the form that has to be read before the decision, if it can change it.
+    /// Returns the form that has to be read before the decision, if it can change it, and the gate
+    /// that decides.
     #[doc(hidden)]
-    pub fn take_form(&mut self) -> Option<CsrfForm> {
+    pub fn take_form(&mut self) -> Option<(CsrfForm, Gate)> {
         self.0.form.take()
     }
 

@@ -18,7 +18,9 @@ enum Kind {
 /// A field of a form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FormField {
+    /// The decoded name.
     pub name: String,
+    /// The decoded value.
     pub value: Vec<u8>,
     /// Whether the field has a file name.
     pub is_file: bool,

@@ -167,7 +167,7 @@ fn a_cookie_needs_its_csrf_token_after_a_wait() {
     assert_eq!(decide("CONNECT", &[("upgrade", "websocket")]), None);
     assert_eq!(decide("CONNECT", &[("sec-websocket-version", "13")]), None);
     assert_eq!(decide("CONNECT", &[("sec-websocket-key", "x")]), None);
-    let refused = Some(Kind::CrossSite);
+    let refused = Some(Kind::InvalidCsrfToken);
     assert_eq!(decide("CONNECT", &[]), refused);
     assert_eq!(decide("POST", &[]), refused);
     assert_eq!(decide("POST", &[("x-csrf-token", "c-2")]), refused);

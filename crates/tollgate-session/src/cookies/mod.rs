@@ -427,6 +427,12 @@ impl CookieTransport {
         Ok(edits)
     }
 
+    /// Returns `true` if the request has a binding cookie and a refresh cookie, of any value.
+    pub(crate) fn has_refresh(&self, request: &impl RequestView) -> bool {
+        let has = |cookie: &Cookie| read::all(request, &cookie.name).next().is_some();
+        has(&self.0.binding) && self.0.refresh.iter().any(has)
+    }
+
     pub(crate) fn is_resumed(&self, request: &impl RequestView) -> bool {
         read::all(request, &self.0.resumed.name).next().is_some()
     }

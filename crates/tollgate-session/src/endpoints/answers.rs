@@ -4,6 +4,7 @@ use serde::Serialize;
 use tollgate_core::{Answer, HeaderEdits};
 
 use super::content::Unreadable;
+use super::refused::{self, Refused};
 use crate::error::{SessionError, SessionErrorKind};
 use crate::sessions::Tokens;
 
@@ -21,16 +22,13 @@ pub(super) fn see_other(location: &str) -> Answer {
     answer
 }
 
-pub(super) fn not_found() -> Answer {
-    Answer::problem(404, "There is nothing here")
-}
-
 /// Converts a failure to a text that a user can read. The other fields stay.
-pub(super) fn as_page(mut answer: Answer) -> Answer {
+pub(super) fn as_page(mut refused: Refused) -> Refused {
+    let answer = &mut refused.answer;
     answer.set("content-type", "text/plain; charset=utf-8");
     answer.body =
         b"The login is not available at the moment. Reload the page in a moment.".to_vec();
-    answer
+    refused
 }
 
 pub(super) fn of_json(body: &impl Serialize) -> Answer {
@@ -49,32 +47,49 @@ pub(super) fn with(mut answer: Answer, edits: &HeaderEdits) -> Answer {
     answer
 }
 
-pub(super) fn malformed() -> Answer {
-    Answer::oauth_error(400, "invalid_request", "The content is malformed")
-}
-
-pub(super) fn ambiguous() -> Answer {
-    Answer::oauth_error(
-        400,
-        "invalid_request",
-        "The request has both session cookies and a token",
-    )
-}
-
-pub(super) fn unavailable(retry_after: u64) -> Answer {
-    let mut answer = Answer::problem(503, "Sessions are not available at the moment");
-    answer.set("retry-after", retry_after.max(1).to_string());
-    answer
-}
-
-impl From<Unreadable> for Answer {
+impl From<Unreadable> for Refused {
     fn from(unreadable: Unreadable) -> Self {
         match unreadable {
-            Unreadable::Malformed => malformed(),
-            Unreadable::Type => Answer::problem(
+            Unreadable::Malformed => refused::malformed(),
+            Unreadable::Type => Self::new(
                 415,
-                "The content must be application/json or application/x-www-form-urlencoded",
+                "unsupported_content_type",
+                None,
+                "The content must be application/json or a form",
             ),
+        }
+    }
+}
+
+impl From<&SessionError> for Refused {
+    fn from(error: &SessionError) -> Self {
+        match error.kind() {
+            SessionErrorKind::Invalid | SessionErrorKind::Reuse => refused::session_over(),
+            SessionErrorKind::ScopeExceeded => Self::new(
+                400,
+                "scope_exceeded",
+                Some("invalid_scope"),
+                "The session does not have the scope that was asked for",
+            ),
+            SessionErrorKind::Unavailable => {
+                tracing::error!(target: "tollgate", %error, "sessions are not available");
+                refused::unavailable(1)
+            }
+            SessionErrorKind::Conflict => Self::new(
+                409,
+                "conflict",
+                None,
+                "Another request has changed the data of the session",
+            ),
+            SessionErrorKind::TooLarge | SessionErrorKind::Misconfigured => {
+                tracing::error!(target: "tollgate", %error, "session request failed");
+                Self::new(
+                    500,
+                    "misconfigured",
+                    None,
+                    "The server failed to serve the session",
+                )
+            }
         }
     }
 }
@@ -96,31 +111,8 @@ impl SessionError {
     /// assert_eq!(answer.header("retry-after"), Some(&b"1"[..]));
     /// ```
     pub fn answer(&self) -> Answer {
-        match self.kind() {
-            SessionErrorKind::Invalid | SessionErrorKind::Reuse => invalid_grant(),
-            SessionErrorKind::ScopeExceeded => Answer::oauth_error(
-                400,
-                "invalid_scope",
-                "The session does not have the scope that was asked for",
-            ),
-            SessionErrorKind::Unavailable => {
-                tracing::error!(target: "tollgate", error = %self, "sessions are not available");
-                unavailable(1)
-            }
-            SessionErrorKind::Conflict => {
-                Answer::problem(409, "Another request has changed the data of the session")
-            }
-            SessionErrorKind::TooLarge | SessionErrorKind::Misconfigured => {
-                tracing::error!(target: "tollgate", error = %self, "session request failed");
-                Answer::problem(500, "The server failed to serve the session")
-            }
-        }
+        Refused::from(self).answer
     }
-}
-
-/// Returns the response to an invalid refresh token (RFC 6749 section 5.2).
-fn invalid_grant() -> Answer {
-    Answer::oauth_error(400, "invalid_grant", "The session is over: log in again")
 }
 
 /// The token response (RFC 6749 section 5.1).

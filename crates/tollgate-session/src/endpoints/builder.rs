@@ -7,10 +7,11 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use tollgate_core::__private::is_own_page;
-use tollgate_core::{ConfigError, ConfigErrorKind, Gate, GateBuilder};
+use tollgate_core::{Answer, ConfigError, ConfigErrorKind, Gate, GateBuilder};
 
 use super::login::{LoginFailure, LoginRequest};
-use super::{Inner, LoginHook, NameHook, SessionEndpoints, Transport};
+use super::refused::EndpointRefusal;
+use super::{Inner, LoginHook, NameHook, RefusalHook, SessionEndpoints, Transport};
 use crate::cookies::SameSite;
 use crate::sessions::{Login, Sessions};
 use crate::throttle::LoginThrottle;
@@ -56,6 +57,8 @@ pub struct SessionEndpointsBuilder {
     login_page: Option<String>,
     throttle: Option<LoginThrottle>,
     login_name: Option<NameHook>,
+    resumes: bool,
+    on_refusal: Option<RefusalHook>,
 }
 
 impl SessionEndpointsBuilder {
@@ -71,6 +74,8 @@ impl SessionEndpointsBuilder {
             login_page: None,
             throttle: Some(LoginThrottle::default()),
             login_name: None,
+            resumes: false,
+            on_refusal: None,
         }
     }
 
@@ -242,7 +247,87 @@ impl SessionEndpointsBuilder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn resume(mut self, login: impl Into<String>) -> Self {
-        self.login_page = Some(login.into());
+        self.resumes = true;
+        self.login_page(login)
+    }
+
+    /// Sets the login page: a path of the service, as the browser sees it. The last call counts,
+    /// also that of [`resume`](Self::resume).
+    ///
+    /// A login by the form of a page is refused with 303 to this page, with the
+    /// [code](EndpointRefusal::code) in the parameter `error`, and with `return_to` if the form has
+    /// it. After a logout by a form, it is the page if the form has no `return_to`. Requests of
+    /// scripts and of other clients get status codes and JSON. Needs cookies.
+    ///
+    /// ```
+    /// # use tollgate::SigningKey;
+    /// # use tollgate::session::{CookieTransport, Issuer, LoginFailure, MemoryStore, RefreshKey};
+    /// # use tollgate::session::{SessionEndpoints, Sessions, Transport};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
+    /// # let sessions = Sessions::builder(issuer, MemoryStore::default())
+    /// #     .refresh_key(RefreshKey::generate(1)?).build()?;
+    /// # let transport = Transport::Cookie(CookieTransport::builder().build()?);
+    /// use tollgate::extend::{Endpoint, EndpointRequest};
+    ///
+    /// let endpoints = SessionEndpoints::builder(sessions, transport)
+    ///     .login(|_| async { Err(LoginFailure::refused()) })
+    ///     .login_page("/login")
+    ///     .build()?;
+    /// let mut form = EndpointRequest::new("POST", "/login");
+    /// for (name, value) in [
+    ///     ("content-type", "application/x-www-form-urlencoded"),
+    ///     ("sec-fetch-mode", "navigate"),
+    ///     ("sec-fetch-site", "same-origin"),
+    /// ] {
+    ///     form.headers.push((name.to_owned(), value.into()));
+    /// }
+    /// let answer = endpoints.respond(form).await;
+    /// assert_eq!(answer.status, 303);
+    /// assert_eq!(answer.header("location"), Some(&b"/login?error=wrong_credentials"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn login_page(mut self, page: impl Into<String>) -> Self {
+        self.login_page = Some(page.into());
+        self
+    }
+
+    /// Sets a function that changes the answer to every refused request, also to one whose content
+    /// is too large or too slow. It is called after the [rejection hook](GateBuilder::on_rejection)
+    /// of the gate. The last call counts.
+    ///
+    /// The answer is a problem document. If the function sets another `content-type`, the answer is
+    /// sent as it is: an HTML page is not replaced by the redirect of
+    /// [`login_page`](Self::login_page). Called on the request path; must not block.
+    ///
+    /// ```
+    /// # use tollgate::SigningKey;
+    /// # use tollgate::session::{CookieTransport, Issuer, LoginFailure, MemoryStore, RefreshKey};
+    /// # use tollgate::session::{SessionEndpoints, Sessions, Transport};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
+    /// # let sessions = Sessions::builder(issuer, MemoryStore::default())
+    /// #     .refresh_key(RefreshKey::generate(1)?).build()?;
+    /// # let transport = Transport::Cookie(CookieTransport::builder().build()?);
+    /// use tollgate::extend::{Endpoint, EndpointRequest};
+    ///
+    /// let endpoints = SessionEndpoints::builder(sessions, transport)
+    ///     .login(|_| async { Err(LoginFailure::refused()) })
+    ///     .on_refusal(|refusal, answer| answer.set("x-reason", refusal.code()))
+    ///     .build()?;
+    /// let answer = endpoints.respond(EndpointRequest::new("GET", "/nowhere")).await;
+    /// assert_eq!(answer.header("x-reason"), Some(&b"not_found"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_refusal(
+        mut self,
+        hook: impl Fn(&EndpointRefusal<'_>, &mut Answer) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_refusal = Some(Box::new(hook));
         self
     }
 
@@ -343,8 +428,8 @@ impl SessionEndpointsBuilder {
     /// # Errors
     /// [`ConfigError`] if there is no login function, the number of proxies is zero, the content
     /// limit is zero or above 1 MiB, or the content timeout is below one second or above 5 minutes.
-    /// Also if [`resume`](Self::resume) has another login page than a path of the service, has no
-    /// cookies, or has cookies with `SameSite=Strict`. Also the errors of [`GateBuilder::build`].
+    /// Also if [`login_page`](Self::login_page) is no path of the service or there are no cookies,
+    /// or if [`resume`](Self::resume) has cookies with `SameSite=Strict`. Also the errors of [`GateBuilder::build`].
     ///
     /// ```
     /// # use tollgate::config::ConfigErrorKind;
@@ -382,11 +467,18 @@ impl SessionEndpointsBuilder {
             if !is_own_page(page) {
                 return refuse(
                     ConfigErrorKind::InvalidText,
-                    "the login page of `resume` must be a path of the service",
+                    "`login_page` must be a path of the service",
                 );
             }
             match self.transport.cookies() {
+                Some(_) if !self.resumes => {}
                 Some(cookies) if cookies.same_site() != SameSite::Strict => {}
+                None if !self.resumes => {
+                    return refuse(
+                        ConfigErrorKind::Contradiction,
+                        "`login_page` requires cookies: use them or remove it",
+                    );
+                }
                 _ => {
                     return refuse(
                         ConfigErrorKind::Contradiction,
@@ -431,6 +523,8 @@ impl SessionEndpointsBuilder {
             login_page: self.login_page,
             throttle: self.throttle,
             login_name: self.login_name,
+            resumes: self.resumes,
+            on_refusal: self.on_refusal,
         })))
     }
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tollgate_core::{Answer, EndpointRequest};
 
+use super::refused::Refused;
 use super::{SessionEndpoints, answers, session_of, subject_of};
 use crate::sessions::SessionInfo;
 
@@ -53,7 +54,7 @@ impl From<SessionInfo> for Device {
 impl SessionEndpoints {
     /// Returns the session of the access token. A reloaded page gets its CSRF token here, which
     /// other sites cannot read.
-    pub(super) async fn session(&self, request: &EndpointRequest) -> Result<Answer, Answer> {
+    pub(super) async fn session(&self, request: &EndpointRequest) -> Result<Answer, Refused> {
         let user = self.user(request).await?;
         let now = self.0.sessions.issuer().clock().now();
         let expires_at = user.expires_at();
@@ -68,7 +69,7 @@ impl SessionEndpoints {
         }))
     }
 
-    pub(super) async fn devices(&self, request: &EndpointRequest) -> Result<Answer, Answer> {
+    pub(super) async fn devices(&self, request: &EndpointRequest) -> Result<Answer, Refused> {
         let user = self.user(request).await?;
         let current = session_of(&user);
         let sessions = self
@@ -76,7 +77,7 @@ impl SessionEndpoints {
             .sessions
             .devices(subject_of(&user)?, current.as_ref())
             .await
-            .map_err(|error| error.answer())?;
+            .map_err(|error| Refused::from(&error))?;
         let sessions = sessions.into_iter().map(Device::from).collect();
         Ok(answers::of_json(&Devices { sessions }))
     }

@@ -7,6 +7,7 @@ use super::answers::{self, CookieBody, TokenBody};
 use super::content::ContentType;
 use super::login::LoginRequest;
 use super::logout::run_to_completion;
+use super::refused::{self, Refused};
 use super::{SessionEndpoints, device, report};
 use crate::cookies::CookieTransport;
 use crate::error::SessionError;
@@ -24,7 +25,7 @@ pub(super) struct RefreshBody {
 impl RefreshBody {
     /// Reads the content of a request, which may be empty. An empty value counts as missing (RFC
     /// 6749 section 3.2).
-    pub(super) fn of(request: &EndpointRequest) -> Result<Self, Answer> {
+    pub(super) fn of(request: &EndpointRequest) -> Result<Self, Refused> {
         // Browsers name a type, such as `text/plain`, even for an empty string.
         if request.content.is_empty() {
             return Ok(Self::default());
@@ -47,21 +48,21 @@ impl RefreshBody {
     pub(super) fn token(
         &mut self,
         cookies: Option<&CookieTransport>,
-    ) -> Result<Option<String>, Answer> {
+    ) -> Result<Option<String>, Refused> {
         match (cookies, self.refresh_token.take()) {
-            (Some(_), Some(_)) => Err(answers::malformed()),
+            (Some(_), Some(_)) => Err(refused::malformed()),
             (_, token) => Ok(token),
         }
     }
 }
 
 impl SessionEndpoints {
-    pub(super) async fn log_in(&self, request: EndpointRequest) -> Result<Answer, Answer> {
+    pub(super) async fn log_in(&self, request: &EndpointRequest) -> Result<Answer, Refused> {
         // Login CSRF: otherwise another site can log the user in to an attacker's account and read
         // the data that the user enters there.
-        self.prove_origin(&request)?;
-        let content_type = ContentType::of(&request)?;
-        let device = device::of(&request, self.0.proxies);
+        self.prove_origin(request)?;
+        let content_type = ContentType::of(request)?;
+        let device = device::of(request, self.0.proxies);
         if device.address.is_none() {
             self.0.without_address.call_once(|| {
                 tracing::warn!(
@@ -73,10 +74,10 @@ impl SessionEndpoints {
                 );
             });
         }
-        let cookies = self.cookies_for(&request).cloned();
-        let former = cookies.as_ref().map(|cookies| cookies.presented(&request));
+        let cookies = self.cookies_for(request).cloned();
+        let former = cookies.as_ref().map(|cookies| cookies.presented(request));
         let request = LoginRequest {
-            request,
+            request: request.clone(),
             content_type,
             device: device.clone(),
         };
@@ -85,7 +86,7 @@ impl SessionEndpoints {
             None => EventTransport::Json,
         };
         let refused =
-            |answer: &Answer| report::login_refused(self, transport, answer.status, &device);
+            |refused: &Refused| report::login_refused(self, transport, refused, &device);
         let pending = self.begin_attempt(&request).await.inspect_err(refused)?;
         let outcome = (self.0.login)(request).await;
         let known = self.end_attempt(pending, &outcome).await;
@@ -105,27 +106,25 @@ impl SessionEndpoints {
             return Ok(in_cookies(&run_to_completion(login).await?));
         }
         let tokens = sessions.login(login).await;
-        let tokens = tokens.map_err(|error| error.answer())?;
+        let tokens = tokens.map_err(|error| Refused::from(&error))?;
         Ok(answers::of_json(&TokenBody::of(&tokens)))
     }
 
-    pub(super) async fn refresh(&self, request: &EndpointRequest) -> Result<Answer, Answer> {
+    pub(super) async fn refresh(&self, request: &EndpointRequest) -> Result<Answer, Refused> {
         self.prove_origin(request)?;
         let mut body = RefreshBody::of(request)?;
-        let form = ContentType::of(request) == Ok(Some(ContentType::Form));
+        let form = matches!(ContentType::of(request), Ok(Some(kind)) if kind.is_form());
         let cookies = self.cookies_for(request);
         let in_content = body.token(cookies)?;
         match body.grant_type.as_deref() {
             Some("refresh_token") => {}
             Some(_) => {
-                return Err(Answer::oauth_error(
-                    400,
-                    "unsupported_grant_type",
-                    "The only grant is a refresh token",
-                ));
+                let code = "unsupported_grant_type";
+                let detail = "The only grant is a refresh token";
+                return Err(Refused::new(400, code, Some(code), detail));
             }
             // A form is an OAuth request, where `grant_type` is required (RFC 6749 section 6).
-            None if form && cookies.is_none() => return Err(answers::malformed()),
+            None if form && cookies.is_none() => return Err(refused::malformed()),
             None => {}
         }
         let wanted = RefreshRequest {
@@ -135,14 +134,23 @@ impl SessionEndpoints {
         // A failure does not delete the cookies: a concurrent request may have just set new ones.
         let sessions = &self.0.sessions;
         let answer = if let Some(cookies) = cookies {
+            if !cookies.has_refresh(request) {
+                let detail = "There is no refresh token: log in";
+                let error = Some("invalid_grant");
+                return Err(Refused::new(400, "missing_refresh_token", error, detail));
+            }
             let refreshed = cookies.refresh(sessions, wanted, request).await;
             refreshed.map(|refreshed| in_cookies(&refreshed))
         } else {
-            let token = in_content.ok_or_else(answers::malformed)?;
+            let token = in_content.ok_or_else(|| {
+                let detail = "There is no refresh token";
+                let error = Some("invalid_request");
+                Refused::new(400, "missing_refresh_token", error, detail)
+            })?;
             let refreshed = sessions.refresh(&token, wanted).await;
             refreshed.map(|tokens| answers::of_json(&TokenBody::of(&tokens)))
         };
-        answer.map_err(|error| error.answer())
+        answer.map_err(|error| Refused::from(&error))
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use tollgate_core::{Answer, EndpointRequest};
 
-use super::answers;
 use super::content::ContentType;
+use super::refused::{self, Refused};
 use crate::device::Device;
 
 /// A login request, for the login function of the service, which interprets the content.
@@ -72,7 +72,8 @@ impl LoginRequest {
     /// assert!(serde_json::from_str::<Code>("{}").is_err(), "a missing member causes a 400");
     /// ```
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, LoginFailure> {
-        let content_type = self.content_type.ok_or_else(LoginFailure::malformed)?;
+        let content_type = self.content_type.as_ref();
+        let content_type = content_type.ok_or_else(LoginFailure::malformed)?;
         content_type
             .read(&self.request.content)
             .map_err(|unreadable| LoginFailure(unreadable.into()))
@@ -93,10 +94,11 @@ impl LoginRequest {
     /// assert_eq!(LoginFailure::malformed().answer().status, 400);
     /// ```
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, LoginFailure> {
-        self.read_as(ContentType::Json)
+        self.read_if(|content_type| !content_type.is_form())
     }
 
-    /// Like [`read`](Self::read), for a form (`application/x-www-form-urlencoded`) only.
+    /// Like [`read`](Self::read), for a form only: `application/x-www-form-urlencoded`, or
+    /// `multipart/form-data` without files.
     ///
     /// # Errors
     /// The errors of [`read`](Self::read), and 415 for JSON.
@@ -111,7 +113,7 @@ impl LoginRequest {
     /// assert_eq!(LoginFailure::malformed().answer().status, 400);
     /// ```
     pub fn form<T: DeserializeOwned>(&self) -> Result<T, LoginFailure> {
-        self.read_as(ContentType::Form)
+        self.read_if(ContentType::is_form)
     }
 
     /// The whole request, including header fields such as `authorization`.
@@ -150,8 +152,11 @@ impl LoginRequest {
         &self.device
     }
 
-    fn read_as<T: DeserializeOwned>(&self, wanted: ContentType) -> Result<T, LoginFailure> {
-        if self.content_type.is_some_and(|got| got != wanted) {
+    fn read_if<T: DeserializeOwned>(
+        &self,
+        is_wanted: impl FnOnce(&ContentType) -> bool,
+    ) -> Result<T, LoginFailure> {
+        if self.content_type.as_ref().is_some_and(|got| !is_wanted(got)) {
             return Err(LoginFailure(super::content::Unreadable::Type.into()));
         }
         self.read()
@@ -174,7 +179,7 @@ impl fmt::Debug for LoginRequest {
 /// assert_eq!(LoginFailure::refused().answer().status, 401);
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct LoginFailure(pub(super) Answer);
+pub struct LoginFailure(pub(super) Refused);
 
 impl LoginFailure {
     /// The credentials are wrong: 401. The response does not reveal which of them, or whether the
@@ -184,10 +189,10 @@ impl LoginFailure {
     /// assert_eq!(tollgate::session::LoginFailure::refused().answer().status, 401);
     /// ```
     pub fn refused() -> Self {
-        let mut answer = Answer::oauth_error(401, "access_denied", "The credentials are wrong");
+        let (code, error) = ("wrong_credentials", Some("access_denied"));
+        let refused = Refused::new(401, code, error, "The credentials are wrong");
         // RFC 9110 section 15.5.2 requires a challenge. No registered scheme describes this login.
-        answer.set("www-authenticate", "Login");
-        Self(answer)
+        Self(refused.with("www-authenticate", "Login"))
     }
 
     /// The request is malformed: 400.
@@ -196,7 +201,7 @@ impl LoginFailure {
     /// assert_eq!(tollgate::session::LoginFailure::malformed().answer().status, 400);
     /// ```
     pub fn malformed() -> Self {
-        Self(answers::malformed())
+        Self(refused::malformed())
     }
 
     /// There were too many attempts: 429, with `Retry-After`.
@@ -208,9 +213,9 @@ impl LoginFailure {
     /// assert_eq!(failure.answer().header("retry-after"), Some(&b"30"[..]));
     /// ```
     pub fn too_many_attempts(retry_after: Duration) -> Self {
-        let mut answer = Answer::problem(429, "There were too many attempts");
-        answer.set("retry-after", retry_after.as_secs().max(1).to_string());
-        Self(answer)
+        let detail = "There were too many attempts";
+        let refused = Refused::new(429, "too_many_attempts", None, detail);
+        Self(refused.with("retry-after", retry_after.as_secs().max(1).to_string()))
     }
 
     /// The service cannot decide now, for instance because its database is down: 503, with
@@ -223,12 +228,12 @@ impl LoginFailure {
     /// assert_eq!(failure.answer().status, 503);
     /// ```
     pub fn unavailable(retry_after: Duration) -> Self {
-        Self(answers::unavailable(retry_after.as_secs()))
+        Self(refused::unavailable(retry_after.as_secs()))
     }
 
     /// The response to the client.
     pub const fn answer(&self) -> &Answer {
-        &self.0
+        &self.0.answer
     }
 }
 
@@ -237,14 +242,15 @@ impl From<Answer> for LoginFailure {
     /// not cacheable.
     fn from(mut answer: Answer) -> Self {
         answer.set("cache-control", "no-store");
-        Self(answer)
+        let code = "login_refused";
+        Self(Refused { code, answer })
     }
 }
 
 impl fmt::Debug for LoginFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LoginFailure")
-            .field("status", &self.0.status)
+            .field("status", &self.0.answer.status)
             .finish_non_exhaustive()
     }
 }

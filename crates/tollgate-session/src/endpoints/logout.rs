@@ -3,10 +3,11 @@
 use std::future::Future;
 
 use serde_json::json;
-use tollgate_core::{Answer, EndpointRequest, RejectionKind};
+use tollgate_core::{Answer, EndpointRequest};
 
 use super::grant::RefreshBody;
-use super::{SessionEndpoints, answer_of, answers, decide, session_of, subject_of};
+use super::refused::{self, Refused};
+use super::{SessionEndpoints, answers, decide, session_of, subject_of};
 use crate::cookies::PresentedCookies;
 use crate::error::{SessionError, SessionErrorKind};
 use crate::id::SessionId;
@@ -15,7 +16,7 @@ impl SessionEndpoints {
     /// Ends the session of the access token and that of the refresh token, or of the binding
     /// cookie. One of them suffices. With cookies, a client without a live session gets the
     /// response of a successful logout.
-    pub(super) async fn log_out(&self, request: &EndpointRequest) -> Result<Answer, Answer> {
+    pub(super) async fn log_out(&self, request: &EndpointRequest) -> Result<Answer, Refused> {
         self.prove_origin(request)?;
         let mut body = RefreshBody::of(request)?;
         let cookies = self.cookies_for(request);
@@ -36,13 +37,13 @@ impl SessionEndpoints {
             }
             // The access token is valid but its CSRF token is missing. The refresh cookie must not
             // bypass that.
-            Err(refusal) if refusal.rejection().kind() == RejectionKind::CrossSite => {
-                return Err(answer_of(refusal));
+            Err(refusal) if refusal.rejection().status() == 403 => {
+                return Err(refusal.into());
             }
             Err(refusal) => (None, Some(refusal)),
         };
         if session.is_none() && ambiguous {
-            return Err(answers::malformed());
+            return Err(refused::malformed());
         }
         if session.is_none() && token.is_none() && binding.is_none() {
             return match refusal {
@@ -50,8 +51,8 @@ impl SessionEndpoints {
                 Some(refusal) if cookies.is_some() && refusal.rejection().status() == 401 => {
                     Ok(self.cleared(request, answers::empty(204)))
                 }
-                Some(refusal) => Err(answer_of(refusal)),
-                None => Err(answers::malformed()),
+                Some(refusal) => Err(refusal.into()),
+                None => Err(refused::malformed()),
             };
         }
         let sessions = self.0.sessions.clone();
@@ -76,12 +77,13 @@ impl SessionEndpoints {
         &self,
         request: &EndpointRequest,
         id: SessionId,
-    ) -> Result<Answer, Answer> {
+    ) -> Result<Answer, Refused> {
         let user = self.user(request).await?;
         let subject = subject_of(&user)?.to_owned();
         let sessions = self.0.sessions.clone();
         if !run_to_completion(async move { sessions.logout_device(&subject, &id).await }).await? {
-            return Err(Answer::problem(404, "There is no such session"));
+            let detail = "There is no such session";
+            return Err(Refused::new(404, "no_such_session", None, detail));
         }
         let done = answers::empty(204);
         Ok(if session_of(&user) == Some(id) {
@@ -91,18 +93,18 @@ impl SessionEndpoints {
         })
     }
 
-    pub(super) async fn log_out_others(&self, request: &EndpointRequest) -> Result<Answer, Answer> {
+    pub(super) async fn log_out_others(&self, request: &EndpointRequest) -> Result<Answer, Refused> {
         let user = self.user(request).await?;
         let subject = subject_of(&user)?.to_owned();
         // Without a `sid` the token does not identify the session to keep.
-        let keep = session_of(&user).ok_or_else(answers::malformed)?;
+        let keep = session_of(&user).ok_or_else(refused::malformed)?;
         let sessions = self.0.sessions.clone();
         let ended =
             run_to_completion(async move { sessions.logout_others(&subject, &keep).await }).await?;
         Ok(answers::of_json(&json!({ "ended": ended })))
     }
 
-    pub(super) async fn log_out_all(&self, request: &EndpointRequest) -> Result<Answer, Answer> {
+    pub(super) async fn log_out_all(&self, request: &EndpointRequest) -> Result<Answer, Refused> {
         let user = self.user(request).await?;
         let subject = subject_of(&user)?.to_owned();
         let sessions = self.0.sessions.clone();
@@ -123,7 +125,7 @@ impl SessionEndpoints {
 /// cancel-safe.
 pub(super) async fn run_to_completion<T: Send + 'static>(
     ending: impl Future<Output = Result<T, SessionError>> + Send + 'static,
-) -> Result<T, Answer> {
+) -> Result<T, Refused> {
     let ended = match tokio::spawn(ending).await {
         Ok(ended) => ended,
         Err(_) => Err(SessionError::new(
@@ -131,5 +133,5 @@ pub(super) async fn run_to_completion<T: Send + 'static>(
             "the task that ends the session was cancelled",
         )),
     };
-    ended.map_err(|error| error.answer())
+    ended.map_err(|error| Refused::from(&error))
 }

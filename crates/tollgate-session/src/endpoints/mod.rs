@@ -9,6 +9,7 @@ mod grant;
 mod login;
 mod logout;
 mod report;
+mod refused;
 mod resume;
 mod throttled;
 mod transport;
@@ -17,18 +18,23 @@ use std::fmt;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use tollgate_core::__private::UnreadContent;
+use tollgate_core::__private::CsrfForm;
 use tollgate_core::{
     Answer, Authentication, BoxFuture, Endpoint, EndpointRequest, Gate, Principal, Refusal, Step,
+    UnreadContent,
 };
 
 pub use self::builder::SessionEndpointsBuilder;
 pub use self::login::{LoginFailure, LoginRequest};
+pub use self::refused::EndpointRefusal;
+use self::refused::{Form, Refused};
 pub use self::transport::Transport;
 use crate::cookies::CookieTransport;
 use crate::id::SessionId;
 use crate::sessions::{Login, Sessions};
 use crate::throttle::LoginThrottle;
+
+type RefusalHook = Box<dyn Fn(&EndpointRefusal<'_>, &mut Answer) + Send + Sync>;
 
 type LoginHook = Box<dyn Fn(LoginRequest) -> BoxFuture<Result<Login, LoginFailure>> + Send + Sync>;
 
@@ -46,6 +52,7 @@ type NameHook = Box<dyn Fn(&LoginRequest) -> Option<String> + Send + Sync>;
 /// | `GET /session` | the access token | 200: the expiry, the scope, the CSRF token |
 /// | `GET /sessions` | the access token | 200: the user's devices |
 /// | `DELETE /sessions/{id}` | the access token | 204; 404 if the user has no such session |
+/// | `POST /sessions/{id}/logout` | the access token | the same, for forms |
 /// | `POST /sessions/logout-others` | the access token | 200: the number of ended sessions |
 /// | `POST /sessions/logout-all` | the access token | 200: the number of ended sessions |
 ///
@@ -112,6 +119,9 @@ struct Inner {
     login_page: Option<String>,
     throttle: Option<LoginThrottle>,
     login_name: Option<NameHook>,
+    /// Whether there is `GET /resume`.
+    resumes: bool,
+    on_refusal: Option<RefusalHook>,
 }
 
 /// The endpoint of a request.
@@ -124,6 +134,8 @@ enum Route {
     Session,
     Sessions,
     Device(SessionId),
+    /// Like `Device`, for forms.
+    LogoutDevice(SessionId),
     LogoutOthers,
     LogoutAll,
 }
@@ -139,7 +151,13 @@ impl Route {
             "/sessions" => Self::Sessions,
             "/sessions/logout-others" => Self::LogoutOthers,
             "/sessions/logout-all" => Self::LogoutAll,
-            _ => Self::Device(path.strip_prefix("/sessions/")?.parse().ok()?),
+            _ => {
+                let id = path.strip_prefix("/sessions/")?;
+                match id.strip_suffix("/logout") {
+                    Some(id) => Self::LogoutDevice(id.parse().ok()?),
+                    None => Self::Device(id.parse().ok()?),
+                }
+            }
         })
     }
 
@@ -192,52 +210,52 @@ impl SessionEndpoints {
 
     async fn answer(&self, request: EndpointRequest) -> Answer {
         let operation = Route::of(&request.path).map_or("none", Route::operation);
-        let answer = self.serve(request).await;
-        report::answered(operation, &answer);
+        let served = self.serve(&request).await;
+        report::answered(operation, served.as_ref().err());
+        let mut answer = served.unwrap_or_else(|refused| self.refuse(&request, refused));
+        if request.method == "HEAD" {
+            answer.set("content-length", answer.body.len().to_string());
+            answer.body.clear();
+        }
         answer
     }
 
-    async fn serve(&self, request: EndpointRequest) -> Answer {
-        let known = Route::of(&request.path);
-        let Some(route) =
-            known.filter(|route| *route != Route::Resume || self.0.login_page.is_some())
-        else {
-            return answers::not_found();
-        };
+    async fn serve(&self, request: &EndpointRequest) -> Result<Answer, Refused> {
+        let route = Route::of(&request.path)
+            .filter(|route| *route != Route::Resume || self.0.resumes)
+            .ok_or_else(refused::not_found)?;
         if !route
             .methods()
             .split(", ")
             .any(|method| method == request.method)
         {
-            let mut refused = Answer::problem(405, "The method is not allowed here");
-            refused.set("allow", route.methods());
-            return refused;
+            let detail = "The method is not allowed here";
+            return Err(Refused::new(405, "method_not_allowed", None, detail)
+                .with("allow", route.methods()));
         }
         // Adapters stop reading at the limit. This covers direct callers.
         if request.content.len() > self.0.content_limit {
-            return UnreadContent::TooLarge.answer();
+            return Err(UnreadContent::TooLarge.into());
         }
-        if route != Route::Login && self.0.transport.is_ambiguous(&request) {
-            return answers::ambiguous();
+        if route != Route::Login && self.0.transport.is_ambiguous(request) {
+            return Err(refused::ambiguous());
         }
-        let head = request.method == "HEAD";
-        // Both are responses; `Err` only returns early.
-        let (Ok(mut answer) | Err(mut answer)) = match route {
+        let answer = match route {
             Route::Login => self.log_in(request).await,
-            Route::Refresh => self.refresh(&request).await,
-            Route::Resume => self.resume(&request).await,
-            Route::Logout => self.log_out(&request).await,
-            Route::Session => self.session(&request).await,
-            Route::Sessions => self.devices(&request).await,
-            Route::Device(id) => self.log_out_device(&request, id).await,
-            Route::LogoutOthers => self.log_out_others(&request).await,
-            Route::LogoutAll => self.log_out_all(&request).await,
-        };
-        if head {
-            answer.set("content-length", answer.body.len().to_string());
-            answer.body.clear();
-        }
-        answer
+            Route::Refresh => self.refresh(request).await,
+            Route::Resume => self.resume(request).await,
+            Route::Logout => self.log_out(request).await,
+            Route::Session => self.session(request).await,
+            Route::Sessions => self.devices(request).await,
+            Route::Device(id) | Route::LogoutDevice(id) => self.log_out_device(request, id).await,
+            Route::LogoutOthers => self.log_out_others(request).await,
+            Route::LogoutAll => self.log_out_all(request).await,
+        }?;
+        let form = self.cookies_for(request).and_then(|_| Form::of(request));
+        Ok(match form {
+            Some(form) if route != Route::Refresh => self.redirected(route, &form, answer),
+            _ => answer,
+        })
     }
 
     fn cookies(&self) -> Option<&CookieTransport> {
@@ -250,17 +268,17 @@ impl SessionEndpoints {
     }
 
     /// Requires the proof of origin for requests whose credentials a browser attaches by itself.
-    fn prove_origin(&self, request: &EndpointRequest) -> Result<(), Answer> {
-        match self.cookies_for(request) {
-            Some(_) => self.0.gate.prove_origin(request).map_err(answer_of),
-            None => Ok(()),
+    fn prove_origin(&self, request: &EndpointRequest) -> Result<(), Refused> {
+        if self.cookies_for(request).is_some() {
+            self.0.gate.prove_origin(request)?;
         }
+        Ok(())
     }
 
     /// Returns the user of the access token.
-    async fn user(&self, request: &EndpointRequest) -> Result<Principal, Answer> {
-        let authentication = decide(&self.0.gate, request).await.map_err(answer_of)?;
-        authentication.authenticated().cloned().map_err(answer_of)
+    async fn user(&self, request: &EndpointRequest) -> Result<Principal, Refused> {
+        let authentication = decide(&self.0.gate, request).await?;
+        Ok(authentication.authenticated().cloned()?)
     }
 }
 
@@ -268,6 +286,10 @@ impl Endpoint for SessionEndpoints {
     fn respond(&self, request: EndpointRequest) -> BoxFuture<Answer> {
         let endpoints = self.clone();
         Box::pin(async move { endpoints.answer(request).await })
+    }
+
+    fn respond_unread(&self, head: &EndpointRequest, reason: UnreadContent) -> Answer {
+        self.refuse(head, reason.into())
     }
 
     fn content_limit(&self) -> usize {
@@ -288,15 +310,25 @@ impl fmt::Debug for SessionEndpoints {
     }
 }
 
+/// Decides on a request, whose CSRF token may be in its form.
 async fn decide(gate: &Gate, request: &EndpointRequest) -> Result<Authentication, Refusal> {
-    match gate.begin(request) {
+    let token = CsrfForm::of(request).and_then(|mut form| {
+        let is_cut = form.push(&request.content);
+        form.token(!is_cut)
+    });
+    match gate.begin_with_form(request, Ok(token)) {
         Step::Ready(decided) => decided,
         Step::Pending(pending) => pending.await,
     }
 }
 
-fn answer_of(refusal: Refusal) -> Answer {
-    refusal.into_parts().1
+impl From<UnreadContent> for Refused {
+    fn from(reason: UnreadContent) -> Self {
+        Self {
+            code: reason.code(),
+            answer: reason.answer(),
+        }
+    }
 }
 
 /// Returns the session of a token (`sid`).
@@ -305,6 +337,6 @@ fn session_of(user: &Principal) -> Option<SessionId> {
 }
 
 /// Returns the user (`sub`), which every token of the issuer has.
-fn subject_of(user: &Principal) -> Result<&str, Answer> {
-    user.subject().ok_or_else(answers::malformed)
+fn subject_of(user: &Principal) -> Result<&str, Refused> {
+    user.subject().ok_or_else(refused::malformed)
 }

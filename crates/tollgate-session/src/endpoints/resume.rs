@@ -3,6 +3,7 @@
 use tollgate_core::__private::is_navigation;
 use tollgate_core::{Answer, EndpointRequest, ReturnTo};
 
+use super::refused::{self, Refused};
 use super::{SessionEndpoints, answers, device};
 use crate::error::SessionErrorKind;
 use crate::sessions::RefreshRequest;
@@ -13,15 +14,13 @@ impl SessionEndpoints {
     ///
     /// Any site can link here. The link only rotates the tokens of the browser's own session, and
     /// the browser gets the new ones. Images, frames and scripts of other sites cannot do that.
-    pub(super) async fn resume(&self, request: &EndpointRequest) -> Result<Answer, Answer> {
+    pub(super) async fn resume(&self, request: &EndpointRequest) -> Result<Answer, Refused> {
         let (Some(login), Some(cookies)) = (&self.0.login_page, self.cookies()) else {
-            return Err(answers::not_found());
+            return Err(refused::not_found());
         };
         if !is_navigation(request) {
-            return Err(Answer::problem(
-                403,
-                "Only the page load of a browser can resume a session",
-            ));
+            let detail = "Only the page load of a browser can resume a session";
+            return Err(Refused::new(403, "not_a_page_load", None, detail));
         }
         let to = request.query.as_deref().and_then(ReturnTo::from_query);
         let back = to.as_ref().map_or("/", ReturnTo::as_str);
@@ -41,7 +40,7 @@ impl SessionEndpoints {
                     let page = to.map_or_else(|| login.clone(), |to| to.appended_to(login));
                     Ok(answers::see_other(&page))
                 }
-                _ => Err(answers::as_page(error.answer())),
+                _ => Err(answers::as_page(Refused::from(&error))),
             },
         }
     }

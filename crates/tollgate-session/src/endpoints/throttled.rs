@@ -4,11 +4,12 @@ use std::net::IpAddr;
 
 use base64_simd::STANDARD;
 use serde_json::{Map, Value};
-use tollgate_core::{Answer, RequestView};
+use tollgate_core::RequestView;
 
 use super::SessionEndpoints;
 use super::content::Unreadable;
 use super::login::{LoginFailure, LoginRequest};
+use super::refused::Refused;
 use crate::sessions::{Login, LoginAttempt, PendingLogin, TooManyAttempts};
 
 /// The members of the content that are read as user names.
@@ -64,7 +65,7 @@ impl SessionEndpoints {
     pub(super) async fn begin_attempt(
         &self,
         request: &LoginRequest,
-    ) -> Result<Option<PendingLogin>, Answer> {
+    ) -> Result<Option<PendingLogin>, Refused> {
         let Some(throttle) = &self.0.throttle else {
             return Ok(None);
         };
@@ -93,8 +94,8 @@ impl SessionEndpoints {
             Ok(_) => pending.succeeded().await,
             Err(failure) => {
                 // A service may answer wrong credentials with a 400 of its own.
-                let unread = [Unreadable::Malformed, Unreadable::Type].map(Answer::from);
-                if failure.0.status >= 500 || unread.contains(&failure.0) {
+                let unread = [Unreadable::Malformed, Unreadable::Type].map(Refused::from);
+                if failure.0.answer.status >= 500 || unread.contains(&failure.0) {
                     pending.withdrawn().await;
                 }
                 None

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tollgate_core::Source;
 
 use super::case::{Case, Request, case, get, post};
-use super::expect::{bad_signature, cross_site, revoked};
+use super::expect::{bad_signature, cross_site, no_csrf_token, revoked};
 use super::fixtures::{Standings, gate};
 use super::waiting::KeyOrigin;
 
@@ -46,12 +46,12 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             ["POST", "PUT", "PATCH", "DELETE"].map(|name| method(name).with("X-CSRF-Token", "c-1")),
             from_cookie(),
         ),
-        case("no token", cookies(), posted(), cross_site()),
+        case("no token", cookies(), posted(), no_csrf_token()),
         case(
             "no token, on every unsafe method",
             cookies(),
             ["POST", "PUT", "PATCH", "DELETE", "get"].map(method),
-            cross_site(),
+            no_csrf_token(),
         ),
         case(
             "a wrong token",
@@ -60,7 +60,7 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
                 "", "c-2", "C-1", "c-", "c-11", "c-1, c-1", "\"c-1\"", "null",
             ]
             .map(sending),
-            cross_site(),
+            no_csrf_token(),
         ),
         case(
             "the right token, twice",
@@ -70,7 +70,7 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
                 sending("c-1").with("X-CSRF-Token", "c-2"),
                 sending("c-2").with("x-csrf-token", "c-1"),
             ],
-            cross_site(),
+            no_csrf_token(),
         ),
         case(
             "an access token without the claim",
@@ -80,7 +80,7 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
                 with(post(), &origin.token().build()).with("X-CSRF-Token", ""),
                 with(post(), &origin.token().build()).with("X-CSRF-Token", "c-1"),
             ],
-            cross_site(),
+            no_csrf_token(),
         ),
         case(
             "an access token whose claim is empty or not a string",
@@ -95,7 +95,7 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
                 (json!({"c": 1}), "c-1"),
             ]
             .map(|(claim, sent)| with(post(), &claiming_csrf(claim)).with("X-CSRF-Token", sent)),
-            cross_site(),
+            no_csrf_token(),
         ),
         case(
             "a claim with a JSON escape",
@@ -107,7 +107,7 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             "the token of another session",
             cookies(),
             with(post(), &claiming_csrf(json!("c-2"))).with("X-CSRF-Token", "c-1"),
-            cross_site(),
+            no_csrf_token(),
         ),
         case(
             "the token does not replace the proof of origin",
@@ -150,7 +150,7 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             posted()
                 .with("Upgrade", "websocket")
                 .with("Sec-WebSocket-Version", "13"),
-            cross_site(),
+            no_csrf_token(),
         ),
         case(
             "a WebSocket handshake with a token needs the proof of origin",
@@ -185,7 +185,7 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
                     .claim("sid", "asked: down")
                     .build(),
             ),
-            cross_site(),
+            no_csrf_token(),
         ),
         case(
             "the token does not restore a revoked access token",

@@ -217,8 +217,11 @@ impl Refused {
 
     fn problem(&self) -> String {
         let mut problem = format!(
-            r#"{{"type":"about:blank","title":"{}","status":{},"detail":"{}""#,
-            self.title, self.status, self.detail
+            r#"{{"type":"about:blank","title":"{}","status":{},"code":"{}","detail":"{}""#,
+            self.title,
+            self.status,
+            self.kind.code(),
+            self.detail
         );
         if let Some(error) = self.error {
             let _ = write!(problem, r#","error":"{error}""#);
@@ -310,6 +313,16 @@ pub(super) fn cross_site() -> Refused {
         403,
         None,
         "A cookie needs a same-origin request here",
+    )
+}
+
+/// Expects the rejection of a cookie without the CSRF token of its session.
+pub(super) fn no_csrf_token() -> Refused {
+    refused(
+        Kind::InvalidCsrfToken,
+        403,
+        None,
+        "A cookie needs the CSRF token of its session here",
     )
 }
 

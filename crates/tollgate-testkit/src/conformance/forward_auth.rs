@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use tollgate_core::{ForwardAuth, Gate, GateBuilder, Source};
 
 use super::case::{Case, Request, case, get, post};
-use super::expect::{anonymous, cross_site, expired, no_credential, seen, unknown_original};
+use super::expect::{
+    anonymous, cross_site, expired, no_credential, no_csrf_token, seen, unknown_original,
+};
 use super::fixtures::{gate, token, usual};
 
 const PROXY: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
@@ -138,7 +140,7 @@ pub(super) fn cases() -> Vec<Case> {
             "the CSRF token of the original request",
             forwarding(|gate| gate.source(Source::cookie("access")).require_csrf_token()),
             posted().with("Sec-Fetch-Site", "same-origin"),
-            cross_site(),
+            no_csrf_token(),
         ),
         case(
             "a preflight is one by the original method",

@@ -20,7 +20,7 @@ const EXPIRED_FIELDS: [(&str, &str); 3] = [
     ),
 ];
 const EXPIRED_BODY: &str = concat!(
-    r#"{"type":"about:blank","title":"Unauthorized","status":401,"#,
+    r#"{"type":"about:blank","title":"Unauthorized","status":401,"code":"token_expired","#,
     r#""detail":"The access token expired","error":"invalid_token"}"#,
 );
 const INSUFFICIENT_CHALLENGE: &str = concat!(
@@ -29,7 +29,7 @@ const INSUFFICIENT_CHALLENGE: &str = concat!(
     r#"scope="orders:read orders:write""#,
 );
 const INSUFFICIENT_BODY: &str = concat!(
-    r#"{"type":"about:blank","title":"Forbidden","status":403,"#,
+    r#"{"type":"about:blank","title":"Forbidden","status":403,"code":"insufficient_scope","#,
     r#""detail":"The access token does not grant this request","#,
     r#""error":"insufficient_scope","scope":"orders:read orders:write"}"#,
 );

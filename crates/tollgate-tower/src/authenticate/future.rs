@@ -79,8 +79,6 @@ struct Waiting<S, B> {
     decision: BoxFuture<Result<Authentication, Refusal>>,
     service: S,
     request: Request<B>,
-    /// The gate that decides again after it has read a form.
-    gate: Option<Gate>,
 }
 
 /// A request whose form is read before the decision, and the service that is ready for it.
@@ -129,23 +127,26 @@ where
         decision: BoxFuture<Result<Authentication, Refusal>>,
         service: S,
         request: Request<B>,
-        gate: Option<Gate>,
     ) -> Self {
         Self {
-            state: wait(decision, service, request, gate),
+            state: wait(decision, service, request),
             mode: PhantomData,
         }
     }
 
     /// Reads the start of a form, and decides then. `service` is ready.
     #[cold]
-    pub(super) fn reading<R>(form: CsrfForm, service: S, request: Request<B>, gate: Gate) -> Self
+    pub(super) fn reading<R>(
+        form: (CsrfForm, Gate),
+        service: S,
+        request: Request<B>,
+    ) -> Self
     where
         M: BodyMode<R>,
         B: 'static,
     {
         Self {
-            state: read::<_, _, _, R, M>(form, service, request, gate),
+            state: read::<_, _, _, R, M>(form, service, request),
             mode: PhantomData,
         }
     }
@@ -164,7 +165,6 @@ fn wait<S, B, R>(
     decision: BoxFuture<Result<Authentication, Refusal>>,
     service: S,
     request: Request<B>,
-    gate: Option<Gate>,
 ) -> State<S, B, S::Future, R>
 where
     S: Service<Request<B>>,
@@ -174,16 +174,14 @@ where
             decision,
             service,
             request,
-            gate,
         })),
     }
 }
 
 fn read<S, B, T, R, M>(
-    form: CsrfForm,
+    (form, gate): (CsrfForm, Gate),
     service: S,
     request: Request<B>,
-    gate: Gate,
 ) -> State<S, B, S::Future, T>
 where
     S: Service<Request<B>>,
@@ -221,7 +219,7 @@ where
         Step::Ready(Err(refusal)) => State::Refused {
             refusal: Some(refusal),
         },
-        Step::Pending(decision) => wait(decision, service, request, None),
+        Step::Pending(decision) => wait(decision, service, request),
     }
 }
 
@@ -254,19 +252,12 @@ where
             let next = match state.as_mut().project() {
                 StateProjection::Waiting { waiting } => {
                     let asked = waiting.as_mut().expect(SPENT);
-                    let decided = ready!(asked.decision.as_mut().poll(context));
+                    let mut decided = ready!(asked.decision.as_mut().poll(context));
                     let Waiting {
-                        service,
-                        request,
-                        gate,
-                        ..
+                        service, request, ..
                     } = *waiting.take().expect(SPENT);
-                    let mut decided = decided;
-                    let form = decided.as_mut().err().and_then(Refusal::take_form);
-                    match form.zip(gate) {
-                        Some((form, gate)) => {
-                            read::<_, _, _, R, M>(form, service, request, gate)
-                        }
+                    match decided.as_mut().err().and_then(Refusal::take_form) {
+                        Some(form) => read::<_, _, _, R, M>(form, service, request),
                         None => go_on(Step::Ready(decided), service, request),
                     }
                 }

@@ -145,14 +145,10 @@ where
             }
             Step::Ready(Err(mut refusal)) => match refusal.take_form() {
                 None => JwtAuthFuture::refused(refusal),
-                Some(form) => {
-                    let gate = self.gate.clone();
-                    JwtAuthFuture::reading(form, self.take_ready(), request, gate)
-                }
+                Some(form) => JwtAuthFuture::reading(form, self.take_ready(), request),
             },
             Step::Pending(decision) => {
-                let gate = Some(self.gate.clone());
-                JwtAuthFuture::waiting(decision, self.take_ready(), request, gate)
+                JwtAuthFuture::waiting(decision, self.take_ready(), request)
             }
         }
     }

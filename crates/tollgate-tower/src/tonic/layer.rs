@@ -191,7 +191,7 @@ where
                 // leave a clone that becomes ready on its own.
                 let clone = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, clone);
-                JwtAuthFuture::waiting(Box::pin(decision), ready, request, None)
+                JwtAuthFuture::waiting(Box::pin(decision), ready, request)
             }
         }
     }

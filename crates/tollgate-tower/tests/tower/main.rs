@@ -5,6 +5,7 @@ mod contract;
 mod decisions;
 mod endpoint;
 mod fixture;
+mod forms;
 mod grpc;
 mod pending;
 mod tonic;

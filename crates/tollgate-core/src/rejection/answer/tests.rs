@@ -39,7 +39,7 @@ fn a_missing_credential_is_challenged_without_an_error() {
     );
     assert_eq!(
         std::str::from_utf8(&answer.body).unwrap(),
-        r#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"Authentication is required"}"#
+        r#"{"type":"about:blank","title":"Unauthorized","status":401,"code":"missing_credential","detail":"Authentication is required"}"#
     );
 }
 
@@ -158,11 +158,11 @@ fn grpc_gets_trailers_only() {
 #[test]
 fn a_problem_is_json_for_any_detail() {
     for (status, title) in [(413, "Content Too Large"), (418, "Error")] {
-        let answer = Answer::problem(status, "a \"b\"\n\u{1}é");
+        let answer = Answer::problem(status, "odd", None, "a \"b\"\n\u{1}é");
         let read: Value = serde_json::from_slice(&answer.body).unwrap();
         let detail = "a \"b\"\n\u{1}é";
         let wanted = serde_json::json!({"type": "about:blank", "title": title, "status": status,
-            "detail": detail});
+            "code": "odd", "detail": detail});
         assert_eq!(read, wanted);
     }
     let rejection =
