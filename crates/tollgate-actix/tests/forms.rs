@@ -43,10 +43,7 @@ async fn a_token_in_a_form() {
     let part = "--XX\r\nContent-Disposition: form-data; name=\"csrf_token\"\r\n\r\nc-1\r\n\
                 --XX\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f\"\r\n\r\n";
     let multipart = [part.as_bytes(), &[7; 100_000], b"\r\n--XX--\r\n"].concat();
-    for (content_type, content) in [
-        (URL, b"a=1&csrf_token=c%2D1".to_vec()),
-        (PARTS, multipart),
-    ] {
+    for (content_type, content) in [(URL, b"a=1&csrf_token=c%2D1".to_vec()), (PARTS, multipart)] {
         let sent = request(content_type, content.clone()).to_request();
         let response = call_service(&app, sent).await;
         assert_eq!(response.status(), 200, "{content_type}");

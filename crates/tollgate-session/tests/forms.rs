@@ -38,7 +38,9 @@ fn endpoints(
         .unwrap();
     let cookies = Transport::Cookie(CookieTransport::builder().build().unwrap());
     let builder = SessionEndpoints::builder(sessions, cookies).login(login);
-    change(builder.login_page("/login?lang=de")).build().unwrap()
+    change(builder.login_page("/login?lang=de"))
+        .build()
+        .unwrap()
 }
 
 fn form(path: &str, content_type: &str, content: &str) -> EndpointRequest {
@@ -67,15 +69,23 @@ fn location(answer: &Answer) -> Option<&str> {
 fn code(answer: &Answer) -> String {
     let body: Value = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!(body["status"], answer.status);
-    body["code"].as_str().unwrap().to_owned()
+    let code = body["code"].as_str().unwrap();
+    let guide = include_str!("../../../docs/guide/answers.md");
+    assert!(guide.contains(&format!("| `{code}` |")), "{code}");
+    code.to_owned()
 }
 
 /// The cookies of a login, and the CSRF token.
 async fn logged_in(endpoints: &SessionEndpoints) -> (String, String) {
-    let answer = endpoints.respond(form("/login", URL, "password=right")).await;
+    let answer = endpoints
+        .respond(form("/login", URL, "password=right"))
+        .await;
     assert_eq!(location(&answer), Some("/"));
     assert!(answer.body.is_empty());
-    let cookies = answer.headers.iter().filter(|(name, _)| name == "set-cookie");
+    let cookies = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| name == "set-cookie");
     let pairs = cookies.map(|(_, value)| {
         let value = std::str::from_utf8(value).unwrap();
         value.split(';').next().unwrap().to_owned()
@@ -94,9 +104,20 @@ async fn a_login_by_a_form_redirects() {
         let answer = endpoints.respond(form(path, content_type, content)).await;
         location(&answer).unwrap().to_owned()
     };
-    assert_eq!(to("/login?return_to=/a%3Fb", URL, "password=right").await, "/a?b");
-    assert_eq!(to("/login", URL, "password=right&return_to=%2Fa").await, "/a");
-    for hostile in ["//evil.example", "https://evil.example", "/%5Cevil.example", "%2F%0D%0Aa"] {
+    assert_eq!(
+        to("/login?return_to=/a%3Fb", URL, "password=right").await,
+        "/a?b"
+    );
+    assert_eq!(
+        to("/login", URL, "password=right&return_to=%2Fa").await,
+        "/a"
+    );
+    for hostile in [
+        "//evil.example",
+        "https://evil.example",
+        "/%5Cevil.example",
+        "%2F%0D%0Aa",
+    ] {
         let content = format!("password=right&return_to={hostile}");
         assert_eq!(to("/login", URL, &content).await, "/", "{hostile}");
     }
@@ -107,9 +128,15 @@ async fn a_login_by_a_form_redirects() {
         to("/login?return_to=/a", URL, "user=%3Cb%3E&password=x").await,
         "/login?lang=de&error=wrong_credentials&return_to=/a"
     );
-    assert_eq!(to("/login", URL, "a=1&a=2").await, "/login?lang=de&error=malformed_content");
+    assert_eq!(
+        to("/login", URL, "a=1&a=2").await,
+        "/login?lang=de&error=malformed_content"
+    );
     let file = multipart.replace("\"password\"", "\"password\"; filename=\"x\"");
-    assert_eq!(to("/login", PARTS, &file).await, "/login?lang=de&error=malformed_content");
+    assert_eq!(
+        to("/login", PARTS, &file).await,
+        "/login?lang=de&error=malformed_content"
+    );
 }
 
 #[tokio::test]
@@ -127,8 +154,13 @@ async fn scripts_and_other_sites_get_no_redirect() {
     let answer = endpoints.respond(foreign).await;
     assert_eq!(location(&answer), Some("/login?lang=de&error=cross_site"));
     assert_eq!(answer.header("set-cookie"), None);
-    let plain = endpoints.respond(form("/login", "text/plain", "password=right")).await;
-    assert_eq!((plain.status, &*code(&plain)), (415, "unsupported_content_type"));
+    let plain = endpoints
+        .respond(form("/login", "text/plain", "password=right"))
+        .await;
+    assert_eq!(
+        (plain.status, &*code(&plain)),
+        (415, "unsupported_content_type")
+    );
 }
 
 #[tokio::test]
@@ -142,7 +174,10 @@ async fn a_logout_by_a_form_needs_the_token() {
     for (path, content) in [
         ("/logout".to_owned(), String::new()),
         ("/logout".to_owned(), "csrf_token=x".to_owned()),
-        ("/logout".to_owned(), format!("csrf_token={token}&csrf_token={token}")),
+        (
+            "/logout".to_owned(),
+            format!("csrf_token={token}&csrf_token={token}"),
+        ),
         (format!("/logout?csrf_token={token}"), String::new()),
         ("/sessions/logout-all".to_owned(), String::new()),
     ] {
@@ -151,7 +186,11 @@ async fn a_logout_by_a_form_needs_the_token() {
         assert_eq!(answer.header("set-cookie"), None);
     }
     let token = format!("csrf_token={token}");
-    let others = send("/sessions/logout-others", &format!("{token}&return_to=/devices")).await;
+    let others = send(
+        "/sessions/logout-others",
+        &format!("{token}&return_to=/devices"),
+    )
+    .await;
     assert_eq!(location(&others), Some("/devices"));
     let answer = send("/logout", &token).await;
     assert_eq!(location(&answer), Some("/login?lang=de"));
@@ -182,9 +221,15 @@ async fn every_refusal_goes_through_the_hook() {
             }
         })
     });
-    let seen = |answer: &Answer| String::from_utf8(answer.header("x-code").unwrap().into()).unwrap();
-    let page = endpoints.respond(form("/login?return_to=/a", URL, "password=x")).await;
-    assert_eq!((page.status, &page.body[..]), (401, &b"to Some(ReturnTo(\"/a\"))"[..]));
+    let seen =
+        |answer: &Answer| String::from_utf8(answer.header("x-code").unwrap().into()).unwrap();
+    let page = endpoints
+        .respond(form("/login?return_to=/a", URL, "password=x"))
+        .await;
+    assert_eq!(
+        (page.status, &page.body[..]),
+        (401, &b"to Some(ReturnTo(\"/a\"))"[..])
+    );
     for (method, path, wanted) in [
         ("GET", "/nowhere", (404, "not_found")),
         ("GET", "/login", (405, "method_not_allowed")),
@@ -196,9 +241,16 @@ async fn every_refusal_goes_through_the_hook() {
         assert_eq!((answer.status, &*code(&answer)), wanted, "{path}");
         assert_eq!(seen(&answer), wanted.1);
     }
-    let refresh = with(EndpointRequest::new("POST", "/refresh"), "sec-fetch-site", "same-origin");
+    let refresh = with(
+        EndpointRequest::new("POST", "/refresh"),
+        "sec-fetch-site",
+        "same-origin",
+    );
     let answer = endpoints.respond(refresh).await;
-    assert_eq!((answer.status, &*code(&answer)), (400, "missing_refresh_token"));
+    assert_eq!(
+        (answer.status, &*code(&answer)),
+        (400, "missing_refresh_token")
+    );
     for (reason, wanted) in [
         (UnreadContent::TooLarge, (413, "content_too_large")),
         (UnreadContent::TooSlow, (408, "content_too_slow")),

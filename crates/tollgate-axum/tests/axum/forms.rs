@@ -37,7 +37,10 @@ fn request(content_type: &str, body: Body) -> Request {
     let key = SigningKey::hs256([7; 32]).expect("32 bytes");
     let claims = json!({"exp": 4_000_000_000_u64, "csrf": "c-1"});
     http::Request::post("/?csrf_token=c-1")
-        .header("cookie", format!("access={}", key.encode(&claims).expect("encodes")))
+        .header(
+            "cookie",
+            format!("access={}", key.encode(&claims).expect("encodes")),
+        )
         .header("sec-fetch-site", "same-origin")
         .header("content-type", content_type)
         .body(body)
@@ -53,7 +56,12 @@ fn pieces(content: &[u8], size: usize) -> Body {
 }
 
 async fn status(request: Request) -> u16 {
-    app().oneshot(request).await.expect("infallible").status().as_u16()
+    app()
+        .oneshot(request)
+        .await
+        .expect("infallible")
+        .status()
+        .as_u16()
 }
 
 #[tokio::test]
@@ -99,13 +107,19 @@ async fn other_requests_are_not_read() {
         Body::from_stream(never)
     };
     let mut foreign = request(URL, unread());
-    foreign.headers_mut().insert("sec-fetch-site", "cross-site".parse().expect("valid"));
+    foreign
+        .headers_mut()
+        .insert("sec-fetch-site", "cross-site".parse().expect("valid"));
     assert_eq!(status(foreign).await, 403);
     let mut unsigned = request(URL, unread());
-    unsigned.headers_mut().insert("cookie", "access=e30.e30.AAAA".parse().expect("valid"));
+    unsigned
+        .headers_mut()
+        .insert("cookie", "access=e30.e30.AAAA".parse().expect("valid"));
     assert_eq!(status(unsigned).await, 401);
     let mut other = request(URL, unread());
-    other.headers_mut().insert("x-csrf-token", "c-2".parse().expect("valid"));
+    other
+        .headers_mut()
+        .insert("x-csrf-token", "c-2".parse().expect("valid"));
     assert_eq!(status(other).await, 403);
 }
 

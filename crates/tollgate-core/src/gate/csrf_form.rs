@@ -139,10 +139,17 @@ mod tests {
 
     #[test]
     fn a_token_is_found_in_pieces_of_any_size() {
-        let (url, multipart) = (b"a=1&csrf_token=t%2d1&b=2", parts(&[("a", ""), (FIELD, "t-1")]));
+        let (url, multipart) = (
+            b"a=1&csrf_token=t%2d1&b=2",
+            parts(&[("a", ""), (FIELD, "t-1")]),
+        );
         for piece in 1..=multipart.len() {
             assert_eq!(token(URL, url, piece).as_deref(), Some("t-1"), "{piece}");
-            assert_eq!(token(PARTS, &multipart, piece).as_deref(), Some("t-1"), "{piece}");
+            assert_eq!(
+                token(PARTS, &multipart, piece).as_deref(),
+                Some("t-1"),
+                "{piece}"
+            );
         }
     }
 
@@ -165,8 +172,18 @@ mod tests {
                 _ => content.len() - "--\r\n".len(),
             };
             for piece in [1, 1000, limit, 2 * limit] {
-                let at = |space| token(content_type, &[padded(space), vec![b'x'; 9]].concat(), piece);
-                assert_eq!(at(limit - end).as_deref(), Some("t"), "{content_type} {piece}");
+                let at = |space| {
+                    token(
+                        content_type,
+                        &[padded(space), vec![b'x'; 9]].concat(),
+                        piece,
+                    )
+                };
+                assert_eq!(
+                    at(limit - end).as_deref(),
+                    Some("t"),
+                    "{content_type} {piece}"
+                );
                 assert_eq!(at(limit - end + 1), None, "{content_type} {piece}");
             }
         }
@@ -174,7 +191,11 @@ mod tests {
 
     #[test]
     fn an_ambiguous_token_is_none() {
-        for content in ["csrf_token=a&csrf_token=a", "csrf%5ftoken=a&csrf_token=b", "CSRF_TOKEN=a"] {
+        for content in [
+            "csrf_token=a&csrf_token=a",
+            "csrf%5ftoken=a&csrf_token=b",
+            "CSRF_TOKEN=a",
+        ] {
             assert_eq!(token(URL, content.as_bytes(), 9), None, "{content}");
         }
         assert_eq!(token(PARTS, &parts(&[(FIELD, "a"), (FIELD, "a")]), 9), None);

@@ -170,7 +170,9 @@ fn part_of(part: &[u8]) -> Option<FormField> {
 /// Reads the parameters of `form-data` (RFC 7578 section 4.2): the name, and whether there is a
 /// file name. Browsers quote both and percent-encode quotes.
 fn names(disposition: &str) -> Option<(String, bool)> {
-    let mut rest = disposition.trim_start_matches(' ').strip_prefix("form-data")?;
+    let mut rest = disposition
+        .trim_start_matches(' ')
+        .strip_prefix("form-data")?;
     let (mut found, mut is_file) = (None, false);
     while !rest.is_empty() {
         let parameter = rest.strip_prefix(';')?.trim_start_matches(' ');

@@ -429,7 +429,8 @@ impl SessionEndpointsBuilder {
     /// [`ConfigError`] if there is no login function, the number of proxies is zero, the content
     /// limit is zero or above 1 MiB, or the content timeout is below one second or above 5 minutes.
     /// Also if [`login_page`](Self::login_page) is no path of the service or there are no cookies,
-    /// or if [`resume`](Self::resume) has cookies with `SameSite=Strict`. Also the errors of [`GateBuilder::build`].
+    /// or if [`resume`](Self::resume) has cookies with `SameSite=Strict`. Also the errors of
+    /// [`GateBuilder::build`].
     ///
     /// ```
     /// # use tollgate::config::ConfigErrorKind;

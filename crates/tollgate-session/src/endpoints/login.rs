@@ -156,7 +156,11 @@ impl LoginRequest {
         &self,
         is_wanted: impl FnOnce(&ContentType) -> bool,
     ) -> Result<T, LoginFailure> {
-        if self.content_type.as_ref().is_some_and(|got| !is_wanted(got)) {
+        if self
+            .content_type
+            .as_ref()
+            .is_some_and(|got| !is_wanted(got))
+        {
             return Err(LoginFailure(super::content::Unreadable::Type.into()));
         }
         self.read()

@@ -93,7 +93,10 @@ impl SessionEndpoints {
         })
     }
 
-    pub(super) async fn log_out_others(&self, request: &EndpointRequest) -> Result<Answer, Refused> {
+    pub(super) async fn log_out_others(
+        &self,
+        request: &EndpointRequest,
+    ) -> Result<Answer, Refused> {
         let user = self.user(request).await?;
         let subject = subject_of(&user)?.to_owned();
         // Without a `sid` the token does not identify the session to keep.

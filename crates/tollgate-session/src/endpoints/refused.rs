@@ -15,12 +15,7 @@ pub(super) struct Refused {
 }
 
 impl Refused {
-    pub(super) fn new(
-        status: u16,
-        code: &'static str,
-        error: Option<&str>,
-        detail: &str,
-    ) -> Self {
+    pub(super) fn new(status: u16, code: &'static str, error: Option<&str>, detail: &str) -> Self {
         let answer = Answer::problem(status, code, error, detail);
         Self { code, answer }
     }
@@ -68,6 +63,19 @@ pub(super) fn unavailable(retry_after: u64) -> Refused {
 
 /// A refused request, for the hook of
 /// [`on_refusal`](super::SessionEndpointsBuilder::on_refusal).
+///
+/// ```
+/// use tollgate::extend::Answer;
+/// use tollgate::session::EndpointRefusal;
+///
+/// fn page(refusal: &EndpointRefusal<'_>, answer: &mut Answer) {
+///     if refusal.is_form() && refusal.path() == "/login" {
+///         answer.set("content-type", "text/html; charset=utf-8");
+///         answer.body = format!("<p>The login failed: {}", refusal.code()).into_bytes();
+///     }
+/// }
+/// # let _ = page;
+/// ```
 pub struct EndpointRefusal<'a> {
     code: &'static str,
     form: Option<Form>,

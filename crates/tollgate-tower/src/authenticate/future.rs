@@ -136,11 +136,7 @@ where
 
     /// Reads the start of a form, and decides then. `service` is ready.
     #[cold]
-    pub(super) fn reading<R>(
-        form: (CsrfForm, Gate),
-        service: S,
-        request: Request<B>,
-    ) -> Self
+    pub(super) fn reading<R>(form: (CsrfForm, Gate), service: S, request: Request<B>) -> Self
     where
         M: BodyMode<R>,
         B: 'static,

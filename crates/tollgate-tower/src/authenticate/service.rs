@@ -147,9 +147,7 @@ where
                 None => JwtAuthFuture::refused(refusal),
                 Some(form) => JwtAuthFuture::reading(form, self.take_ready(), request),
             },
-            Step::Pending(decision) => {
-                JwtAuthFuture::waiting(decision, self.take_ready(), request)
-            }
+            Step::Pending(decision) => JwtAuthFuture::waiting(decision, self.take_ready(), request),
         }
     }
 }

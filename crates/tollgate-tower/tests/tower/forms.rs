@@ -14,7 +14,10 @@ use crate::fixture::{token, verifier};
 
 fn form(content: &str) -> Request<Full<Bytes>> {
     Request::post("/")
-        .header("cookie", format!("access={}", token(json!({"csrf": "c-1"}))))
+        .header(
+            "cookie",
+            format!("access={}", token(json!({"csrf": "c-1"}))),
+        )
         .header("sec-fetch-site", "same-origin")
         .header("content-type", "application/x-www-form-urlencoded")
         .body(Full::from(content.to_owned()))
@@ -46,9 +49,18 @@ async fn a_token_in_a_form() {
         ("csrf_token=c-1&csrf_token=c-1", 403),
         ("", 403),
     ] {
-        let response = service.clone().oneshot(form(content)).await.expect("infallible");
+        let response = service
+            .clone()
+            .oneshot(form(content))
+            .await
+            .expect("infallible");
         assert_eq!(response.status(), wanted, "{content}");
-        let body = response.into_body().collect().await.expect("whole").to_bytes();
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .expect("whole")
+            .to_bytes();
         assert!(wanted != 200 || body == content);
     }
 }

@@ -16,7 +16,11 @@ fn read(content_type: &str, content: &str, is_whole: bool) -> Option<Vec<(String
 
 fn pairs(wanted: &[(&str, &str)]) -> Option<Vec<(String, String)>> {
     let owned = wanted.iter();
-    Some(owned.map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect())
+    Some(
+        owned
+            .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
+            .collect(),
+    )
 }
 
 const URL: &str = "application/x-www-form-urlencoded";
@@ -61,7 +65,9 @@ fn only_strict_content_types_of_forms_are_read() {
     }
     assert!(form(&format!("multipart/form-data; boundary={}", "x".repeat(70))).is_some());
     assert!(form(&format!("multipart/form-data; boundary={}", "x".repeat(71))).is_none());
-    let twice = TestRequest::new("POST").with("content-type", URL).with("content-type", URL);
+    let twice = TestRequest::new("POST")
+        .with("content-type", URL)
+        .with("content-type", URL);
     assert!(FormType::of(&twice).is_none());
 }
 
@@ -109,7 +115,10 @@ fn a_broken_multipart_form_has_no_fields() {
         good.replace("name=\"a\"", "name=\"a\"; name=\"b\"") + end,
         good.replace("name=\"a\"", "name=\"a\"; name*=\"b\"") + end,
         good.replace("; name=\"a\"", "") + end,
-        good.replace("\r\n\r\n", "\r\nContent-Disposition: form-data; name=\"b\"\r\n\r\n") + end,
+        good.replace(
+            "\r\n\r\n",
+            "\r\nContent-Disposition: form-data; name=\"b\"\r\n\r\n",
+        ) + end,
         good.replace("Content-Disposition", " Content-Disposition") + end,
         good.replace("Content-Disposition:", "Content-Disposition") + end,
     ] {
@@ -119,9 +128,15 @@ fn a_broken_multipart_form_has_no_fields() {
 
 #[test]
 fn a_value_may_look_like_a_delimiter() {
-    for value in ["--XX", "\r\n-XX", "\r\n--X", "--XX--", "\n--XX\n", "a=1&b=2", "\r\n\r\n"] {
+    for value in [
+        "--XX", "\r\n-XX", "\r\n--X", "--XX--", "\n--XX\n", "a=1&b=2", "\r\n\r\n",
+    ] {
         let content = part("a", value) + "--XX--";
-        assert_eq!(read(PARTS, &content, true), pairs(&[("a", value)]), "{value:?}");
+        assert_eq!(
+            read(PARTS, &content, true),
+            pairs(&[("a", value)]),
+            "{value:?}"
+        );
     }
 }
 

@@ -36,7 +36,10 @@ fn content_types_are_matched_exactly() {
         "multipart/form-data; boundary=x",
     ] {
         let form = content_type(&[value], "");
-        assert!(form.is_ok_and(|form| form.is_some_and(|form| form.is_form())), "{value}");
+        assert!(
+            form.is_ok_and(|form| form.is_some_and(|form| form.is_form())),
+            "{value}"
+        );
     }
     assert_eq!(content_type(&[], ""), Ok(None));
     for values in [
