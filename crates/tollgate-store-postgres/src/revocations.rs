@@ -10,13 +10,13 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use tollgate_session::{
     Position, Revocation, RevocationFeed, RevocationKey, RevocationSnapshot, RevocationStore,
-    StoreError, StoreFuture,
+    SessionId, StoreError, StoreFuture, StoredSession,
 };
 
 use crate::column::{self, Number, Private};
 use crate::failure::Failure;
 use crate::feed;
-use crate::pool::Use::{Reading, Revoking};
+use crate::pool::Use::{Reading, Revoking, Sessions};
 use crate::store::PostgresStore;
 
 impl RevocationStore for PostgresStore {
@@ -69,6 +69,40 @@ impl RevocationStore for PostgresStore {
                 .await?;
             entries(&rows, 0)
         })
+    }
+
+    fn find_with_session<'a>(
+        &'a self,
+        id: &'a SessionId,
+        issuer: &'a str,
+        now: u64,
+    ) -> Option<StoreFuture<'a, Option<(StoredSession, Vec<Revocation>)>>> {
+        Some(Box::pin(async move {
+            // The server adds the subject to the keys.
+            let keys = RevocationKey::of_session(issuer, id, "").map(|key| key.to_bytes());
+            let [of_id, of_subject, of_sessions] = &keys;
+            let rows = self
+                .shared
+                .pool
+                .read(
+                    Sessions,
+                    &self.shared.statements.find_with_session,
+                    &[
+                        (&id.as_bytes().as_slice(), Type::BYTEA),
+                        (&Number(now), Type::NUMERIC),
+                        (&Private(of_id.as_slice()), Type::BYTEA),
+                        (&Private(of_subject.as_slice()), Type::BYTEA),
+                        (&Private(of_sessions.as_slice()), Type::BYTEA),
+                    ],
+                )
+                .await?;
+            let Some(row) = rows.first() else {
+                return Ok(None);
+            };
+            let none: bool = column::require(row, 5)?;
+            let entries = entries(if none { &[] } else { &rows }, 6)?;
+            Ok(Some((column::session(row)?, entries)))
+        }))
     }
 
     fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot> {

@@ -35,6 +35,7 @@ impl Names {
 const EQ: &str = "OPERATOR(pg_catalog.=)";
 const GT: &str = "OPERATOR(pg_catalog.>)";
 const LE: &str = "OPERATOR(pg_catalog.<=)";
+const CONCAT: &str = "OPERATOR(pg_catalog.||)";
 const PLUS: &str = "OPERATOR(pg_catalog.+)";
 
 /// A random epoch, created by the server.
@@ -80,6 +81,7 @@ pub(crate) struct Statements {
     pub(crate) revoke: String,
     pub(crate) hint: &'static str,
     pub(crate) find: String,
+    pub(crate) find_with_session: String,
     pub(crate) entries: String,
     pub(crate) changes: String,
     pub(crate) head: String,
@@ -161,6 +163,16 @@ impl Statements {
                 "SELECT r.key, r.issued_before, r.expires_at FROM {revocations} AS r \
                  WHERE r.digest {EQ} ANY (SELECT pg_catalog.sha256(k.key) \
                  FROM pg_catalog.unnest($1) AS k (key)) AND {}",
+                live("$2")
+            ),
+            // The columns of the session and of an entry. Without any, one row has no entry.
+            find_with_session: format!(
+                "SELECT s.id, s.subject, s.revision, s.expires_at, s.data, \
+                 r.digest IS NULL, r.key, r.issued_before, r.expires_at \
+                 FROM {sessions} AS s LEFT JOIN {revocations} AS r ON r.digest {EQ} ANY (ARRAY[\
+                 pg_catalog.sha256($3), pg_catalog.sha256($4 {CONCAT} s.subject), \
+                 pg_catalog.sha256($5 {CONCAT} s.subject)]) AND {} \
+                 WHERE s.id {EQ} $1 AND s.expires_at {GT} $2",
                 live("$2")
             ),
             // The head and the entries or changes, as of one moment. Without any, one row has no

@@ -252,6 +252,22 @@ impl RevocationStore for RedbStore {
         Box::pin(self.read(move |transaction| tables::find(transaction, keys, ended)))
     }
 
+    fn find_with_session<'a>(
+        &'a self,
+        id: &'a SessionId,
+        issuer: &'a str,
+        now: u64,
+    ) -> Option<StoreFuture<'a, Option<(StoredSession, Vec<Revocation>)>>> {
+        let (id, issuer, ended) = (*id, issuer.to_owned(), self.ended_until(now));
+        Some(Box::pin(self.read(move |transaction| {
+            let Some(session) = tables::load(transaction, id, now)? else {
+                return Ok(None);
+            };
+            let keys = RevocationKey::of_session(&issuer, &id, &session.subject);
+            Ok(Some((session, tables::find(transaction, keys, ended)?)))
+        })))
+    }
+
     fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot> {
         let ended = self.ended_until(now);
         Box::pin(self.read(move |transaction| tables::snapshot(transaction, ended)))

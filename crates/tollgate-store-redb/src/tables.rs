@@ -137,7 +137,7 @@ pub(crate) fn of_subject(
 
 pub(crate) fn find(
     transaction: &ReadTransaction,
-    keys: Vec<RevocationKey>,
+    keys: impl IntoIterator<Item = RevocationKey>,
     ended: u64,
 ) -> Result<Vec<Revocation>, Failure> {
     let revocations = transaction.open_table(REVOCATIONS)?;

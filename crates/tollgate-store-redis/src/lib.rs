@@ -19,6 +19,7 @@ mod servers;
 mod sessions;
 mod slots;
 mod store;
+mod subjects;
 #[cfg(feature = "tls")]
 mod tls;
 mod url;

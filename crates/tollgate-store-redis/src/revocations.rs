@@ -1,10 +1,12 @@
 //! The revocation store. All keys are in one slot, so each call and each snapshot is atomic.
 
+use futures_util::future::try_join;
 use redis::Value;
 use tokio::time::Instant;
 use tollgate_session::{
     Position, Revocation, RevocationFeed, RevocationKey, RevocationKind, RevocationSnapshot,
-    RevocationStore, StoreError, StoreErrorKind, StoreFuture, ended_until,
+    RevocationStore, SessionId, SessionStore, StoreError, StoreErrorKind, StoreFuture,
+    StoredSession, ended_until,
 };
 
 use crate::failure::corrupt;
@@ -85,6 +87,36 @@ impl RevocationStore for RedisStore {
             }
             Ok(entries)
         })
+    }
+
+    /// Both are read at the same time if this instance has seen the session before: their keys are in
+    /// different slots, and those of the revocations depend on the subject.
+    fn find_with_session<'a>(
+        &'a self,
+        id: &'a SessionId,
+        issuer: &'a str,
+        now: u64,
+    ) -> Option<StoreFuture<'a, Option<(StoredSession, Vec<Revocation>)>>> {
+        Some(Box::pin(async move {
+            let guess = self.subjects().get(id);
+            let keys = |subject: &str| RevocationKey::of_session(issuer, id, subject);
+            let (session, entries) = match &guess {
+                Some(subject) => {
+                    let keys = keys(subject);
+                    try_join(self.load(id, now), self.find(&keys, now)).await?
+                }
+                None => (self.load(id, now).await?, Vec::new()),
+            };
+            let Some(session) = session else {
+                return Ok(None);
+            };
+            if guess.as_deref() == Some(&*session.subject) {
+                return Ok(Some((session, entries)));
+            }
+            self.subjects().add(*id, &session.subject);
+            let entries = self.find(&keys(&session.subject), now).await?;
+            Ok(Some((session, entries)))
+        }))
     }
 
     fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot> {

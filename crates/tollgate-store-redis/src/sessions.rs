@@ -46,7 +46,10 @@ impl SessionStore for RedisStore {
                 .await?
             {
                 0 => Ok(false),
-                1 => Ok(true),
+                1 => {
+                    self.subjects().add(session.id, &session.subject);
+                    Ok(true)
+                }
                 _ => Err(corrupt("unexpected answer of a script")),
             }
         })

@@ -13,6 +13,7 @@ use crate::failure::{corrupt, unavailable};
 use crate::keys::{Keys, slot};
 use crate::operation::{Operation, Script, Wait};
 use crate::servers::{Answer, Servers};
+use crate::subjects::Subjects;
 
 /// The longest life of a key, in seconds: 100 years.
 const LONGEST: u64 = 100 * 365 * 86_400;
@@ -41,6 +42,8 @@ struct Inner {
     servers: Servers,
     timeout: Duration,
     wait: Option<Wait>,
+    /// The subjects of recent sessions.
+    subjects: Subjects,
     /// Identifies a write, together with the number of the call.
     instance: [u8; 16],
     calls: AtomicU64,
@@ -75,6 +78,7 @@ impl RedisStore {
                 servers,
                 timeout,
                 wait,
+                subjects: Subjects::default(),
                 instance,
                 calls: AtomicU64::new(0),
             }),
@@ -87,6 +91,10 @@ impl RedisStore {
 
     pub(crate) fn servers(&self) -> &Servers {
         &self.inner.servers
+    }
+
+    pub(crate) fn subjects(&self) -> &Subjects {
+        &self.inner.subjects
     }
 
     pub(crate) fn timeout(&self) -> Duration {

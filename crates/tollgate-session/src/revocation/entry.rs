@@ -4,6 +4,7 @@ use std::fmt;
 
 use aws_lc_rs::digest;
 
+use crate::id::SessionId;
 use crate::store::{StoreError, StoreErrorKind};
 
 /// The claim or header parameter that a revocation matches.
@@ -98,6 +99,24 @@ impl RevocationKey {
             issuer: issuer.into(),
             value: value.into(),
         }
+    }
+
+    /// Returns the keys that end a session: those of its ID, of its subject and of the sessions of
+    /// its subject.
+    ///
+    /// ```
+    /// use tollgate::session::{RevocationKey, SessionId};
+    ///
+    /// let id = SessionId::new([7; 16]);
+    /// let keys = RevocationKey::of_session("https://id.example.com", &id, "u-7");
+    /// assert_eq!(keys.map(|key| key.value().len()), [22, 3, 3]);
+    /// ```
+    pub fn of_session(issuer: &str, id: &SessionId, subject: &str) -> [Self; 3] {
+        [
+            Self::new(RevocationKind::Session, issuer, id.to_string()),
+            Self::new(RevocationKind::Subject, issuer, subject),
+            Self::new(RevocationKind::SubjectSessions, issuer, subject),
+        ]
     }
 
     /// The kind of the key.

@@ -15,7 +15,8 @@ use super::replica::Replica;
 use super::status::RevocationStatus;
 use super::store::RevocationStore;
 use crate::clock::{MAX_RETENTION, later, not_ahead};
-use crate::store::{StoreError, StoreFuture};
+use crate::id::SessionId;
+use crate::store::{StoreError, StoreFuture, StoredSession};
 
 /// A handle that revokes tokens of one issuer and checks whether a token is revoked. The check uses
 /// a replica of the store's entries in memory.
@@ -282,6 +283,18 @@ impl Revocations {
         let shared = &*self.shared;
         let found = shared.store.find(keys, shared.clock.now());
         self.watch(Operation::Find, found).await
+    }
+
+    /// Loads a session and its revocations, if the store can do both at once.
+    pub(crate) fn find_with_session<'a>(
+        &'a self,
+        id: &'a SessionId,
+        now: u64,
+    ) -> Option<StoreFuture<'a, Option<(StoredSession, Vec<Revocation>)>>> {
+        let shared = &*self.shared;
+        shared
+            .store
+            .find_with_session(id, shared.replica.issuer(), now)
     }
 
     /// Executes an operation on the store, within the timeout, and shows a failure in the status.

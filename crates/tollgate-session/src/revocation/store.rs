@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::entry::{Revocation, RevocationKey};
-use crate::store::StoreFuture;
+use crate::id::SessionId;
+use crate::store::{StoreFuture, StoredSession};
 
 /// A position of a store in the sequence of its revocations.
 ///
@@ -85,6 +86,50 @@ pub trait RevocationStore: Send + Sync + 'static {
     /// Returns the entries of these keys that have not ended, in any order.
     fn find<'a>(&'a self, keys: &'a [RevocationKey], now: u64) -> StoreFuture<'a, Vec<Revocation>>;
 
+    /// Loads a session and [finds](Self::find) its revocations in one round trip, if this store keeps
+    /// both. By default `None`: the caller loads the session, and then finds its revocations.
+    ///
+    /// The session is that of [`SessionStore::load`](crate::SessionStore::load). The entries are
+    /// those of [`RevocationKey::of_session`] for this issuer and the subject of the session. Both
+    /// are current at some moment of the call, but need not be as of the same one.
+    ///
+    /// A refresh calls this, so a store should override it.
+    ///
+    /// ```
+    /// use tollgate::session::{RevocationStore, SessionId, SessionStore, StoredSession};
+    /// use tollgate::stores::redb::RedbStore;
+    ///
+    /// # let directory = std::env::temp_dir()
+    /// #     .join(format!("tollgate-redb-with-session-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&directory)?;
+    /// # let path = directory.join("sessions.redb");
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let (store, now) = (RedbStore::open(&path)?, 1_700_000_000);
+    /// let session = StoredSession {
+    ///     id: SessionId::new([7; 16]),
+    ///     subject: "u-7".to_owned(),
+    ///     revision: 1,
+    ///     expires_at: now + 60,
+    ///     data: b"{}".to_vec(),
+    /// };
+    /// store.insert(&session, now).await?;
+    /// let issuer = "https://id.example.com";
+    /// let loading = store.find_with_session(&session.id, issuer, now).expect("it keeps both");
+    /// assert_eq!(loading.await?, Some((session, Vec::new())));
+    /// # std::fs::remove_dir_all(directory)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn find_with_session<'a>(
+        &'a self,
+        id: &'a SessionId,
+        issuer: &'a str,
+        now: u64,
+    ) -> Option<StoreFuture<'a, Option<(StoredSession, Vec<Revocation>)>>> {
+        let _ = (id, issuer, now);
+        None
+    }
+
     /// Returns all entries that have not ended, as of one moment. One that cannot be read is logged
     /// and left out.
     fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot>;
@@ -122,6 +167,15 @@ impl<S: RevocationStore + ?Sized> RevocationStore for Arc<S> {
 
     fn find<'a>(&'a self, keys: &'a [RevocationKey], now: u64) -> StoreFuture<'a, Vec<Revocation>> {
         (**self).find(keys, now)
+    }
+
+    fn find_with_session<'a>(
+        &'a self,
+        id: &'a SessionId,
+        issuer: &'a str,
+        now: u64,
+    ) -> Option<StoreFuture<'a, Option<(StoredSession, Vec<Revocation>)>>> {
+        (**self).find_with_session(id, issuer, now)
     }
 
     fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot> {

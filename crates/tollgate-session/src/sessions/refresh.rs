@@ -198,7 +198,7 @@ impl Sessions {
         for _ in 0..TRIES {
             // Read before the revocation check, because the expiry is computed from it.
             let now = self.now();
-            let Some((mut record, stored)) = self.load(session, now).await? else {
+            let Some((mut record, stored, revocations)) = self.load(session, now).await? else {
                 return Err(invalid("the session is unknown or expired"));
             };
             let permitted = permission.filter(|permission| permission.is_for(&record));
@@ -264,7 +264,7 @@ impl Sessions {
                 Outcome::Refused(why) => return Err(refused(why)),
             };
             // Boxed, because the future is large.
-            let answered = Box::pin(self.answer(answer, other_device, now));
+            let answered = Box::pin(self.answer(answer, revocations, other_device, now));
             if let Some(tokens) = answered.await? {
                 return Ok(Exchange::Done(tokens));
             }
@@ -272,10 +272,12 @@ impl Sessions {
         Err(contended())
     }
 
-    /// Carries out an answer. Returns `None` if another writer was first.
+    /// Carries out an answer. Returns `None` if another writer was first. `revocations` are those
+    /// of the session, if they were read with it.
     async fn answer(
         &self,
         answer: Answer,
+        revocations: Option<Vec<Revocation>>,
         other_device: bool,
         now: u64,
     ) -> Result<Option<Tokens>, SessionError> {
@@ -291,7 +293,10 @@ impl Sessions {
             formers.push(before.clone());
         }
         let keys = formers.iter().map(|former| self.former_key(former));
-        let revocations = self.revocations_of(record, keys).await?;
+        let revocations = match revocations {
+            Some(revocations) if formers.is_empty() => revocations,
+            _ => self.revocations_of(record, keys).await?,
+        };
         if is_revoked(record, &revocations) {
             // The session must stay ended after the entry expires. If a logout revoked it, the
             // logout does the same.

@@ -62,7 +62,14 @@ impl Sessions {
 
     /// Loads a session. One that cannot be read is reported in the log.
     pub(super) async fn find(&self, id: &SessionId, now: u64) -> Result<Loaded, SessionError> {
-        let loading = self.0.store.load(id, now);
+        self.read(id, self.0.store.load(id, now)).await
+    }
+
+    async fn read(
+        &self,
+        id: &SessionId,
+        loading: StoreFuture<'_, Option<StoredSession>>,
+    ) -> Result<Loaded, SessionError> {
         let loaded = self
             .0
             .revocations
@@ -88,15 +95,30 @@ impl Sessions {
         Ok(Loaded::Unreadable(why, stored))
     }
 
-    /// Loads a session that the caller cannot continue without.
+    /// Loads a session that the caller cannot continue without, and its revocations if the store
+    /// can read them in the same round trip.
     pub(super) async fn load(
         &self,
         id: &SessionId,
         now: u64,
-    ) -> Result<Option<(Record, StoredSession)>, SessionError> {
-        match self.find(id, now).await? {
+    ) -> Result<Option<(Record, StoredSession, Option<Vec<Revocation>>)>, SessionError> {
+        let mut revocations = None;
+        let loaded = match self.0.revocations.find_with_session(id, now) {
+            Some(loading) => {
+                let loading = async {
+                    let loaded = loading.await?;
+                    Ok(loaded.map(|(session, entries)| {
+                        revocations = Some(entries);
+                        session
+                    }))
+                };
+                self.read(id, Box::pin(loading)).await?
+            }
+            None => self.find(id, now).await?,
+        };
+        match loaded {
             Loaded::Missing => Ok(None),
-            Loaded::Found(record, stored) => Ok(Some((record, stored))),
+            Loaded::Found(record, stored) => Ok(Some((record, stored, revocations))),
             Loaded::Unreadable(why, _) => Err(unreadable(why)),
         }
     }
@@ -235,12 +257,9 @@ impl Sessions {
         record: &Record,
         others: impl IntoIterator<Item = RevocationKey>,
     ) -> Result<Vec<Revocation>, SessionError> {
-        let mut keys = vec![
-            self.key(RevocationKind::Session, record.id.to_string()),
-            self.key(RevocationKind::Subject, &*record.subject),
-            self.key(RevocationKind::SubjectSessions, &*record.subject),
-        ];
-        keys.extend(others);
+        let issuer = self.0.issuer.name();
+        let keys = RevocationKey::of_session(issuer, &record.id, &record.subject);
+        let keys: Vec<_> = keys.into_iter().chain(others).collect();
         Ok(self.0.revocations.find(&keys).await?)
     }
 
