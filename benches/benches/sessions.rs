@@ -14,11 +14,9 @@
 
 use std::time::Duration;
 
-use tollgate_benches::load::{Client, Load, run};
-use tollgate_core::{Algorithm, SigningKey};
-use tollgate_session::{
-    Issuer, Login, MemoryStore, RefreshKey, RefreshRequest, RevocationStore, SessionStore, Sessions,
-};
+use tollgate_benches::load::{Load, run};
+use tollgate_benches::sessions::{Refreshing, sessions};
+use tollgate_session::{MemoryStore, RevocationStore, SessionStore, Sessions};
 use tollgate_store_postgres::PostgresStore;
 use tollgate_store_redb::RedbStore;
 use tollgate_store_redis::{RedisStore, RedisStoreBuilder};
@@ -34,22 +32,6 @@ struct Contender {
     name: &'static str,
     /// `None` if the server is not installed.
     sessions: Option<Sessions>,
-}
-
-/// A client with its own session.
-struct Refreshing {
-    sessions: Sessions,
-    token: String,
-}
-
-impl Client for Refreshing {
-    async fn ask(&mut self) {
-        let tokens = self
-            .sessions
-            .refresh(&self.token, RefreshRequest::default())
-            .await;
-        self.token = tokens.unwrap().refresh_token;
-    }
 }
 
 #[tokio::main]
@@ -117,24 +99,6 @@ impl Contender {
     }
 }
 
-fn sessions(store: impl SessionStore + RevocationStore) -> Sessions {
-    let issuer = Issuer::builder("https://id.example.com")
-        .audience("orders-api")
-        .signing_key(
-            SigningKey::generate(Algorithm::ES256)
-                .unwrap()
-                .with_kid("2026-11"),
-        )
-        .build()
-        .unwrap();
-    Sessions::builder(issuer, store)
-        .refresh_key(RefreshKey::generate(1).unwrap())
-        // A long timeout, so that the benchmark measures the store.
-        .store_timeout(Duration::from_secs(9))
-        .build()
-        .unwrap()
-}
-
 fn on_cluster(servers: &RedisCluster) -> RedisStoreBuilder {
     let urls = servers.urls();
     RedisStore::cluster(urls.iter().map(String::as_str))
@@ -158,14 +122,7 @@ async fn measure(contenders: &[Contender], clients: usize) -> Vec<Option<Load>> 
         };
         let mut group = Vec::new();
         for client in 0..clients {
-            let tokens = sessions
-                .login(Login::new(format!("user-{client}")))
-                .await
-                .unwrap();
-            group.push(Refreshing {
-                sessions: sessions.clone(),
-                token: tokens.refresh_token,
-            });
+            group.push(Refreshing::login(sessions, &format!("user-{client}")).await);
         }
         let group = run(group, WARM_UP, &mut Load::default()).await;
         groups.push(Some((group, Load::default())));

@@ -24,6 +24,7 @@ pub mod load;
 pub mod remote;
 pub mod revocation;
 pub mod routes;
+pub mod sessions;
 pub mod signature;
 pub mod tokens;
 

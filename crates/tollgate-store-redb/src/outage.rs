@@ -4,9 +4,10 @@ use std::io::{Error, ErrorKind};
 use std::sync::{Arc, Mutex};
 
 use redb::StorageBackend;
+use tollgate_core::{Algorithm, SigningKey};
 use tollgate_session::{
-    Revocation, RevocationKey, RevocationKind, RevocationStore, SessionId, SessionStore,
-    StoreError, StoreErrorKind, StoredSession,
+    Issuer, Login, RefreshKey, RefreshRequest, Revocation, RevocationKey, RevocationKind,
+    RevocationStore, SessionId, SessionStore, Sessions, StoreError, StoreErrorKind, StoredSession,
 };
 
 use crate::RedbStore;
@@ -24,6 +25,8 @@ struct State {
     /// The error of writes.
     writing: Option<ErrorKind>,
     reading: Option<ErrorKind>,
+    /// The number of syncs.
+    syncs: usize,
 }
 
 impl Disk {
@@ -74,7 +77,9 @@ impl StorageBackend for Disk {
     }
 
     fn sync_data(&self) -> Result<(), Error> {
-        self.write_into(|_| ())
+        self.write_into(|_| ())?;
+        self.0.lock().unwrap().syncs += 1;
+        Ok(())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> Result<(), Error> {
@@ -178,4 +183,41 @@ async fn an_unreadable_disk_is_an_error_and_the_store_recovers() {
             Some(session(id))
         );
     }
+}
+
+#[tokio::test]
+async fn a_refresh_syncs_once() {
+    let issuer = Issuer::builder("https://id.example.com")
+        .audience("orders-api")
+        .signing_key(
+            SigningKey::generate(Algorithm::ES256)
+                .unwrap()
+                .with_kid("1"),
+        );
+    let disk = Disk::default();
+    let sessions = Sessions::builder(issuer.build().unwrap(), disk.store().unwrap())
+        .refresh_key(RefreshKey::generate(1).unwrap())
+        .build()
+        .unwrap();
+    let refresh = async |token: &str| {
+        let tokens = sessions.refresh(token, RefreshRequest::default()).await;
+        tokens.unwrap().refresh_token
+    };
+    let mut before = disk.0.lock().unwrap().syncs;
+    let mut syncs = || {
+        let (last, now) = (before, disk.0.lock().unwrap().syncs);
+        before = now;
+        now - last
+    };
+    let first = sessions.login(Login::new("u-7")).await.unwrap();
+    assert_eq!(syncs(), 1, "login");
+    let second = refresh(&first.refresh_token).await;
+    assert_eq!(syncs(), 1, "the first refresh");
+    refresh(&second).await;
+    assert_eq!(syncs(), 1, "a refresh");
+    refresh(&second).await;
+    assert_eq!(sessions.devices("u-7", None).await.unwrap().len(), 1);
+    assert_eq!(syncs(), 0, "a repeat and a list");
+    assert!(sessions.logout(&first.session).await.unwrap());
+    assert_eq!(syncs(), 2, "the revocation and the end of the session");
 }

@@ -421,7 +421,10 @@ impl<'t> Tables<'t> {
             }
         }
         self.sessions.insert(id, &*row)?;
-        self.of_subject.insert((&*session.subject, id), ())?;
+        // Usually there already. A write would copy its pages.
+        if self.of_subject.get((&*session.subject, id))?.is_none() {
+            self.of_subject.insert((&*session.subject, id), ())?;
+        }
         self.session_ends.insert((session.expires_at, id), ())?;
         Ok(())
     }

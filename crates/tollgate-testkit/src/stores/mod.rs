@@ -24,6 +24,7 @@ mod odd;
 mod refreshes;
 mod revocations;
 mod sessions;
+mod with_session;
 
 use std::sync::Arc;
 
@@ -60,6 +61,7 @@ pub async fn accept<S: SessionStore + RevocationStore>(one: Arc<S>, other: Arc<S
     pair.run().await;
     refreshes::of_one_token(one.clone(), other.clone()).await;
     clocks::jump(one.clone(), other.clone()).await;
+    with_session::equals_both_reads(&*one, &*other).await;
     revocations::Pair { one, other }.run().await;
 }
 
