@@ -61,8 +61,7 @@ async fn count<S: SessionStore + RevocationStore>(
 ) {
     let mut over = Vec::new();
     for _ in 0..3 {
-        println!("\nround trips: {name}");
-        over = operations(rounds, &store, &most).await;
+        over = operations(name, rounds, &store, &most).await;
         if over.is_empty() {
             return;
         }
@@ -72,6 +71,7 @@ async fn count<S: SessionStore + RevocationStore>(
 
 /// Counts every operation of two instances, prints the counts, and returns those above the bounds.
 async fn operations<S: SessionStore + RevocationStore>(
+    name: &str,
     rounds: &Rounds,
     store: impl Fn() -> S,
     most: &Bounds,
@@ -127,6 +127,7 @@ async fn operations<S: SessionStore + RevocationStore>(
     assert!(none.is_err());
     table.push(("malformed token", refused, 0));
 
+    println!("\nround trips: {name}");
     for (operation, counted, most) in &table {
         println!("{operation:<30} {counted} (at most {most})");
     }

@@ -133,7 +133,11 @@ fn a_cookie_needs_proof_of_origin_each_time() {
         assert!(gate.decide(&right).is_ok());
     }
     refuses(&gate, &own(), Kind::InvalidCsrfToken);
-    refuses(&gate, &own().with("x-csrf-token", "c-2"), Kind::InvalidCsrfToken);
+    refuses(
+        &gate,
+        &own().with("x-csrf-token", "c-2"),
+        Kind::InvalidCsrfToken,
+    );
     let foreign = post(&token).with("sec-fetch-site", "cross-site");
     refuses(&gate, &foreign.with("x-csrf-token", "c-1"), Kind::CrossSite);
     assert!(gate.decide(&right).is_ok());

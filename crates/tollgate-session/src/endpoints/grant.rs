@@ -85,8 +85,7 @@ impl SessionEndpoints {
             Some(_) => EventTransport::Cookie,
             None => EventTransport::Json,
         };
-        let refused =
-            |refused: &Refused| report::login_refused(self, transport, refused, &device);
+        let refused = |refused: &Refused| report::login_refused(self, transport, refused, &device);
         let pending = self.begin_attempt(&request).await.inspect_err(refused)?;
         let outcome = (self.0.login)(request).await;
         let known = self.end_attempt(pending, &outcome).await;

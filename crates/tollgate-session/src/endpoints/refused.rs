@@ -41,7 +41,12 @@ pub(super) fn malformed() -> Refused {
 
 pub(super) fn ambiguous() -> Refused {
     let detail = "The request has both session cookies and a token";
-    Refused::new(400, "ambiguous_credentials", Some("invalid_request"), detail)
+    Refused::new(
+        400,
+        "ambiguous_credentials",
+        Some("invalid_request"),
+        detail,
+    )
 }
 
 pub(super) fn not_found() -> Refused {

@@ -322,9 +322,4 @@ impl Principal {
     pub fn audiences(&self) -> impl Iterator<Item = Cow<'_, str>> {
         self.verified().claims.audiences()
     }
-
-    /// The `csrf` claim, which a request with a cookie must repeat.
-    pub(crate) fn csrf_token(&self) -> Option<Cow<'_, str>> {
-        self.verified().claims.text("csrf")
-    }
 }
