@@ -1,8 +1,8 @@
 //! The cost of a whole refresh in each store, relative to what it cannot do without: the bare round
 //! trips to the store, by the same driver, and one ES256 signature. The target is 1.3.
 //!
-//! The bare round trips read a session and its revocations at once, and replace the session if it has
-//! the expected revision. They check nothing else, and no expiry. The three alternate in short
+//! The bare round trips read a session and its revocations at once, and replace the session if it
+//! has the expected revision. They check nothing else, and no expiry. The three alternate in short
 //! slices, with one client, and their medians count.
 //!
 //! `cargo bench -p tollgate-benches --bench round_trips`

@@ -89,8 +89,8 @@ impl RevocationStore for RedisStore {
         })
     }
 
-    /// Both are read at the same time if this instance has seen the session before: their keys are in
-    /// different slots, and those of the revocations depend on the subject.
+    /// Both are read at the same time if this instance has seen the session before: their keys are
+    /// in different slots, and those of the revocations depend on the subject.
     fn find_with_session<'a>(
         &'a self,
         id: &'a SessionId,

@@ -86,8 +86,8 @@ pub trait RevocationStore: Send + Sync + 'static {
     /// Returns the entries of these keys that have not ended, in any order.
     fn find<'a>(&'a self, keys: &'a [RevocationKey], now: u64) -> StoreFuture<'a, Vec<Revocation>>;
 
-    /// Loads a session and [finds](Self::find) its revocations in one round trip, if this store keeps
-    /// both. By default `None`: the caller loads the session, and then finds its revocations.
+    /// Loads a session and [finds](Self::find) its revocations in one round trip, if this store
+    /// keeps both. By default `None`: the caller loads the session, and then finds its revocations.
     ///
     /// The session is that of [`SessionStore::load`](crate::SessionStore::load). The entries are
     /// those of [`RevocationKey::of_session`] for this issuer and the subject of the session. Both

@@ -70,6 +70,6 @@ async fn equal<S: SessionStore + RevocationStore>(store: &S, id: &SessionId, now
     let (read, expected) = (sorted(answer(reading.await)), sorted(expected));
     assert!(
         read == expected,
-        "the read of a session with its revocations differs from both reads: {read:?} and {expected:?}"
+        "a session with its revocations differs from both alone: {read:?} and {expected:?}"
     );
 }
