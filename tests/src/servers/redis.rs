@@ -387,7 +387,7 @@ impl RedisSentinels {
     /// # Panics
     /// If they do not start, or under CI if Redis is not installed.
     pub fn start() -> Option<Self> {
-        let nodes = Self::nodes()?;
+        let nodes = Self::start_nodes()?;
         let sentinels = (0..3).map(|_| Self::sentinel(nodes[0].port));
         let servers = Self {
             sentinels: sentinels.collect::<Option<Vec<_>>>()?,
@@ -403,7 +403,7 @@ impl RedisSentinels {
         Some(servers)
     }
 
-    fn nodes() -> Option<Vec<Redis>> {
+    fn start_nodes() -> Option<Vec<Redis>> {
         let fast = ["--repl-diskless-sync-delay", "0"];
         let master = Redis::start_with(&fast)?;
         let port = master.port.to_string();

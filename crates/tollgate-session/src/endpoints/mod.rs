@@ -170,7 +170,7 @@ impl Route {
             Self::Logout => "logout",
             Self::Session => "session",
             Self::Sessions => "sessions",
-            Self::Device(_) => "logout_device",
+            Self::Device(_) | Self::LogoutDevice(_) => "logout_device",
             Self::LogoutOthers => "logout_others",
             Self::LogoutAll => "logout_all",
         }

@@ -175,7 +175,7 @@ impl Sessions {
     async fn live_record(&self, session: &SessionId) -> Result<Record, SessionError> {
         let now = self.now();
         match self.load(session, now).await? {
-            Some((record, _)) if record.body.is_live(now) => Ok(record),
+            Some((record, ..)) if record.body.is_live(now) => Ok(record),
             _ => Err(invalid("the session is unknown, or has expired or ended")),
         }
     }
