@@ -1,4 +1,4 @@
-//! How the servers are reached: user, database and encryption.
+//! Access to the servers: user, database and encryption.
 
 use std::fmt;
 use std::io;

@@ -38,7 +38,7 @@ pub(crate) struct Link {
     patience: Duration,
 }
 
-/// What the server is for.
+/// The purpose of a server.
 #[derive(Debug)]
 pub(crate) enum Kind {
     /// A server or a node of a cluster, which meets the requirements.

@@ -38,7 +38,7 @@ pub(crate) struct Deployment {
     pub(crate) topology: Topology,
     /// The server, the nodes to query for the others, or the Sentinels. There is at least one.
     pub(crate) seeds: Vec<(Address, Arc<Access>)>,
-    /// How servers are reached that are not configured but named by others.
+    /// Access to servers that are not configured but named by others.
     pub(crate) named: Arc<Access>,
 }
 

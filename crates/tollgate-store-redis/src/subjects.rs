@@ -8,7 +8,7 @@ use tollgate_session::SessionId;
 /// The number of sessions after which the older half is forgotten.
 const HALF: usize = 32 * 1024;
 
-/// A bounded memory. What it returns is a guess: the session itself tells its subject.
+/// A bounded memory. The result is a guess: the session itself tells its subject.
 #[derive(Default)]
 pub(crate) struct Subjects(Mutex<Halves>);
 

@@ -52,7 +52,7 @@ impl Rounds {
 
     /// Waits for `work` and counts its round trips.
     pub(crate) async fn of<T>(&self, work: impl Future<Output = T>) -> (usize, T) {
-        // What runs in the background has come to an end.
+        // All background tasks have ended.
         let mut before = self.counted.load(Ordering::SeqCst);
         loop {
             tokio::time::sleep(BACKGROUND).await;
