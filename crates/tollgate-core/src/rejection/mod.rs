@@ -98,8 +98,8 @@ impl RejectionKind {
         wording::of(self).status
     }
 
-    /// The member `code` of the answer, by which a program tells the reason. Kinds whose
-    /// difference is of no use to a client have the same code.
+    /// The member `code` of the answer, from which a program learns the reason. Kinds that a client
+    /// need not tell apart have the same code.
     ///
     /// ```
     /// use tollgate::RejectionKind;
