@@ -201,6 +201,16 @@ impl Browser {
             .find(|cookie| cookie["name"] == name)
     }
 
+    /// Deletes a cookie of the current page, as if it had expired.
+    ///
+    /// # Panics
+    /// If the browser has exited.
+    pub fn delete_cookie(&self, name: &str) {
+        let path = format!("{}/cookie/{name}", self.session);
+        self.ask("DELETE", &path, None)
+            .unwrap_or_else(|problem| panic!("{path}: {problem}"));
+    }
+
     /// The current tab.
     ///
     /// # Panics
