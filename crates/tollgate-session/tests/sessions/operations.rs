@@ -49,12 +49,12 @@ fn each_response_is_counted_by_operation_and_outcome() {
         .build()
         .unwrap();
     let requests = [
-        ("POST", "/login", "", "login unauthorized"),
+        ("POST", "/login", "", "login wrong_credentials"),
         (
             "POST",
             "/refresh",
             "grant_type=refresh_token&refresh_token=u-7",
-            "refresh invalid_grant",
+            "refresh session_over",
         ),
         (
             "POST",
@@ -62,9 +62,9 @@ fn each_response_is_counted_by_operation_and_outcome() {
             "grant_type=u-7",
             "refresh unsupported_grant_type",
         ),
-        ("POST", "/refresh", "%", "refresh invalid_request"),
+        ("POST", "/refresh", "%", "refresh malformed_content"),
         ("GET", "/logout", "", "logout method_not_allowed"),
-        ("GET", "/sessions", "", "sessions unauthorized"),
+        ("GET", "/sessions", "", "sessions missing_credential"),
         ("GET", "/u-7", "", "none not_found"),
     ];
     metrics::with_local_recorder(&counters, || {
