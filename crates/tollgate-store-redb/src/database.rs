@@ -11,7 +11,7 @@ use redb::Builder;
 use tollgate_session::{StoreError, StoreErrorKind};
 
 use crate::failure::{self, Failure, caught};
-use crate::tables;
+use crate::writing;
 
 /// The size of the page cache, in bytes.
 const CACHE: usize = 64 << 20;
@@ -116,7 +116,7 @@ fn unusable(error: StoreError) -> StoreError {
 
 fn prepare(database: &redb::Database) -> Result<(), Failure> {
     let transaction = database.begin_write()?;
-    tables::prepare(&transaction, new_epoch())?;
+    writing::prepare(&transaction, new_epoch())?;
     Ok(transaction.commit()?)
 }
 

@@ -10,6 +10,7 @@ mod outage;
 mod row;
 mod tables;
 mod writer;
+mod writing;
 
 use std::fmt;
 use std::path::Path;

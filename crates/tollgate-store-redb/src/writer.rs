@@ -8,7 +8,7 @@ use tollgate_session::{Revocation, StoreError, StoreErrorKind, StoredSession};
 
 use crate::database::Database;
 use crate::failure::Failure;
-use crate::tables::Tables;
+use crate::writing::Tables;
 
 /// The maximum number of pending operations. Further callers wait.
 const WAITING: usize = 1024;
@@ -97,6 +97,7 @@ impl Drop for Writer {
 
 fn run(database: &Database, mut waiting: mpsc::Receiver<Request>, hints: &watch::Sender<()>) {
     let mut batch = Vec::with_capacity(TOGETHER);
+    let mut purged = None;
     while let Some(first) = waiting.blocking_recv() {
         batch.push(first);
         while batch.len() < TOGETHER
@@ -104,7 +105,7 @@ fn run(database: &Database, mut waiting: mpsc::Receiver<Request>, hints: &watch:
         {
             batch.push(next);
         }
-        match database.with(|database| commit(database, &batch)) {
+        match database.with(|database| commit(database, &batch, &mut purged)) {
             Ok(results) => {
                 let revokes = |request: &Request| matches!(request.operation, Operation::Revoke(_));
                 if batch.iter().any(revokes) {
@@ -124,13 +125,15 @@ fn run(database: &Database, mut waiting: mpsc::Receiver<Request>, hints: &watch:
     }
 }
 
-/// Executes the operations in order in one transaction and syncs it to disk.
+/// Executes the operations in order in one transaction and syncs it to disk. `purged` is the last
+/// time for which no expired row was left; a further look in the same second would find none.
 fn commit(
     database: &redb::Database,
     batch: &[Request],
+    purged: &mut Option<u64>,
 ) -> Result<Vec<Result<usize, StoreError>>, Failure> {
     let transaction = database.begin_write()?;
-    let mut tables = Tables::open(&transaction)?;
+    let mut tables = Tables::of(&transaction);
     let mut results = Vec::with_capacity(batch.len());
     for request in batch {
         results.push(match carry_out(&mut tables, request) {
@@ -141,11 +144,16 @@ fn commit(
     }
     // The earliest of their times: an entry that has expired for one caller may not have for
     // another.
-    if let Some(now) = batch.iter().map(|request| request.now).min() {
-        tables.purge(now, PURGED * batch.len())?;
-    }
+    let now = batch.iter().map(|request| request.now).min();
+    let none_left = match now {
+        Some(now) if *purged != Some(now) => tables.purge(now, PURGED * batch.len())?,
+        _ => false,
+    };
     drop(tables);
     transaction.commit()?;
+    if none_left {
+        *purged = now;
+    }
     Ok(results)
 }
 
