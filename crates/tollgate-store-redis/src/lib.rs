@@ -23,6 +23,7 @@ mod subjects;
 #[cfg(feature = "tls")]
 mod tls;
 mod url;
+mod with_session;
 
 pub use builder::RedisStoreBuilder;
 pub use store::RedisStore;

@@ -1,12 +1,11 @@
 //! The revocation store. All keys are in one slot, so each call and each snapshot is atomic.
 
-use futures_util::future::try_join;
 use redis::Value;
 use tokio::time::Instant;
 use tollgate_session::{
     Position, Revocation, RevocationFeed, RevocationKey, RevocationKind, RevocationSnapshot,
-    RevocationStore, SessionId, SessionStore, StoreError, StoreErrorKind, StoreFuture,
-    StoredSession, ended_until,
+    RevocationStore, SessionId, StoreError, StoreErrorKind, StoreFuture, StoredSession,
+    ended_until,
 };
 
 use crate::failure::corrupt;
@@ -55,68 +54,17 @@ impl RevocationStore for RedisStore {
             }
             let (operation, deadline) = (Operation::command(command), self.deadline());
             let answer = self.servers().run(slot(&place), &operation, deadline);
-            let found = match answer.await?.value {
-                Value::Array(found) if found.len() == keys.len() => found,
-                _ => return Err(corrupt("unexpected length of an answer")),
-            };
-            let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-            for (key, value) in keys.iter().map(RevocationKey::to_bytes).zip(found) {
-                match value {
-                    // A key can be named twice.
-                    Value::BulkString(value) if pairs.iter().all(|(had, _)| *had != key) => {
-                        pairs.push((key, value));
-                    }
-                    Value::BulkString(_) | Value::Nil => {}
-                    _ => return Err(corrupt("unexpected type of an entry")),
-                }
-            }
-            // Only an entry that has ended by the caller's clock needs that of the server.
-            let ends = |value: &[u8]| number(value.get(20..)?).ok();
-            let late = pairs
-                .iter()
-                .any(|(_, value)| ends(value).is_some_and(|end| end <= now));
-            let server = if late {
-                self.server_time(deadline).await?
-            } else {
-                now
-            };
-            let entries = self.live(pairs, server, now).await;
-            // A caller does not store again what it finds, so a failover must not lose it.
-            if self.waits() && !entries.is_empty() {
-                self.begin(now, deadline).await?;
-            }
-            Ok(entries)
+            self.found(keys, answer.await?.value, now, deadline).await
         })
     }
 
-    /// Both are read at the same time if this instance has seen the session before: their keys are
-    /// in different slots, and those of the revocations depend on the subject.
     fn find_with_session<'a>(
         &'a self,
         id: &'a SessionId,
         issuer: &'a str,
         now: u64,
     ) -> Option<StoreFuture<'a, Option<(StoredSession, Vec<Revocation>)>>> {
-        Some(Box::pin(async move {
-            let guess = self.subjects().get(id);
-            let keys = |subject: &str| RevocationKey::of_session(issuer, id, subject);
-            let (session, entries) = match &guess {
-                Some(subject) => {
-                    let keys = keys(subject);
-                    try_join(self.load(id, now), self.find(&keys, now)).await?
-                }
-                None => (self.load(id, now).await?, Vec::new()),
-            };
-            let Some(session) = session else {
-                return Ok(None);
-            };
-            if guess.as_deref() == Some(&*session.subject) {
-                return Ok(Some((session, entries)));
-            }
-            self.subjects().add(*id, &session.subject);
-            let entries = self.find(&keys(&session.subject), now).await?;
-            Ok(Some((session, entries)))
-        }))
+        Some(Box::pin(self.session_and_revocations(id, issuer, now)))
     }
 
     fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot> {
@@ -186,6 +134,47 @@ impl RedisStore {
         let answer = self.servers().run(slot, &operation, deadline).await?;
         let (_, time) = timed(Value::Array(vec![Value::Nil, answer.value]))?;
         Ok(time)
+    }
+
+    /// Reads the answer to a query of these keys: the entries that have not ended.
+    pub(crate) async fn found(
+        &self,
+        keys: &[RevocationKey],
+        answer: Value,
+        now: u64,
+        deadline: Instant,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        let found = match answer {
+            Value::Array(found) if found.len() == keys.len() => found,
+            _ => return Err(corrupt("unexpected length of an answer")),
+        };
+        let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        for (key, value) in keys.iter().map(RevocationKey::to_bytes).zip(found) {
+            match value {
+                // A key can be named twice.
+                Value::BulkString(value) if pairs.iter().all(|(had, _)| *had != key) => {
+                    pairs.push((key, value));
+                }
+                Value::BulkString(_) | Value::Nil => {}
+                _ => return Err(corrupt("unexpected type of an entry")),
+            }
+        }
+        // Only an entry that has ended by the caller's clock needs that of the server.
+        let ends = |value: &[u8]| number(value.get(20..)?).ok();
+        let late = pairs
+            .iter()
+            .any(|(_, value)| ends(value).is_some_and(|end| end <= now));
+        let server = if late {
+            self.server_time(deadline).await?
+        } else {
+            now
+        };
+        let entries = self.live(pairs, server, now).await;
+        // A caller does not store again what it finds, so a failover must not lose it.
+        if self.waits() && !entries.is_empty() {
+            self.begin(now, deadline).await?;
+        }
+        Ok(entries)
     }
 
     async fn revoke_by(

@@ -404,6 +404,27 @@ return {at[1], at[2], clock[1], redis.call('HGETALL', entries)}
     ])
 });
 
+/// The fields of a session, and the entries of the keys in the arguments, of which the last two are
+/// completed with the subject. Returns 0 if there is no session, 1 if one of both cannot be read.
+pub(crate) static SESSION_AND_ENTRIES: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(&[
+        READS,
+        TYPED,
+        "
+local session, entries = unpack(KEYS)
+local of_session, of_subject, of_sessions = unpack(ARGV, 1, 3)
+local fields = typed(redis.pcall('HMGET', session, unpack(ARGV, 4)))
+local subject = fields and fields[1]
+if not subject then
+  return redis.call('EXISTS', session)
+end
+local found = typed(redis.pcall('HMGET', entries, of_session, of_subject .. subject,
+  of_sessions .. subject))
+return found and {fields, found} or 1
+",
+    ])
+});
+
 /// As [`SNAPSHOT`], but only the entries that changed after a number of the sequence.
 pub(crate) static CHANGES: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[

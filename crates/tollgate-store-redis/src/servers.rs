@@ -104,6 +104,11 @@ impl Servers {
         seeds.map(|(address, _)| address.clone())
     }
 
+    /// Returns whether the keys of all slots are on different servers.
+    pub(crate) fn are_sharded(&self) -> bool {
+        self.deployment.topology == Topology::Cluster
+    }
+
     /// Executes an operation on the keys of one slot before the deadline.
     pub(crate) async fn run(
         &self,

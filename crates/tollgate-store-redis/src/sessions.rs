@@ -22,7 +22,7 @@ const TOGETHER: usize = 64;
 /// be about to be inserted, by an instance whose clock is behind.
 const YOUNG: u64 = 7200;
 /// The fields of a session that a load reads.
-const FIELDS: [&str; 4] = ["subject", "revision", "expires", "data"];
+pub(crate) const FIELDS: [&str; 4] = ["subject", "revision", "expires", "data"];
 
 impl SessionStore for RedisStore {
     fn insert<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool> {
@@ -210,7 +210,7 @@ impl SessionStore for RedisStore {
 }
 
 /// The values of [`FIELDS`].
-type Fields = [Value; FIELDS.len()];
+pub(crate) type Fields = [Value; FIELDS.len()];
 
 /// The content of a session's key.
 enum Found {
@@ -345,7 +345,7 @@ fn entry(id: &[u8], value: &[u8]) -> Option<Entry> {
 }
 
 /// Reads a session. `None` if a field is missing or malformed.
-fn session(id: SessionId, fields: Fields) -> Option<StoredSession> {
+pub(crate) fn session(id: SessionId, fields: Fields) -> Option<StoredSession> {
     let [
         Value::BulkString(subject),
         Value::BulkString(revision),

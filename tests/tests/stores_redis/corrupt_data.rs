@@ -84,6 +84,8 @@ fn unreadable_sessions_and_indexes_affect_no_others() {
                 StoreErrorKind::Corrupt,
                 "{error} for {malformed:?}"
             );
+            let both = store.find_with_session(&mine.id, "iss", NOW).unwrap();
+            assert_eq!(soon(both).await.unwrap_err(), error, "{malformed:?}");
             assert!(!soon(store.replace(&next(&mine), 1, NOW)).await.unwrap());
             assert!(!soon(store.confirm(&mine, NOW)).await.unwrap());
         }
@@ -467,5 +469,56 @@ fn servers_that_are_not_redis_yield_no_data() {
             }
             server.abort();
         }
+    });
+}
+
+/// An instance that has not seen a session reads it and its revocations by a script.
+#[test]
+fn an_unknown_session_and_its_revocations_equal_both_reads() {
+    const ISSUER: &str = "https://id.example.com";
+    let Some(server) = Redis::start() else { return };
+    let known = store(&server.url());
+    run(async {
+        let mut connection = connect(&server).await;
+        let mine = session("u }%\0-7");
+        let keys = RevocationKey::of_session(ISSUER, &mine.id, &mine.subject);
+        let equal = async |now| {
+            let unknown = store(&server.url());
+            let both = unknown.find_with_session(&mine.id, ISSUER, now).unwrap();
+            let session = soon(known.load(&mine.id, now)).await.unwrap();
+            let entries = soon(known.find(&keys, now)).await;
+            match (soon(both).await, session) {
+                (Ok(both), Some(session)) => {
+                    let (found, entries) = (both.unwrap(), entries.unwrap());
+                    assert_eq!(found, (session, entries.clone()));
+                    entries.len()
+                }
+                (both, None) => {
+                    assert_eq!(both.unwrap(), None);
+                    0
+                }
+                (Err(error), Some(_)) => {
+                    assert_eq!(error, entries.unwrap_err());
+                    9
+                }
+            }
+        };
+        assert_eq!(equal(NOW).await, 0, "missing");
+        assert!(known.insert(&mine, NOW).await.unwrap());
+        for (number, key) in keys.iter().enumerate() {
+            assert_eq!(equal(NOW).await, number);
+            let entry = Revocation {
+                key: key.clone(),
+                before: NOW,
+                expires_at: NOW + 600,
+            };
+            soon(known.revoke(&[entry], NOW)).await.unwrap();
+        }
+        assert_eq!(equal(NOW + 599).await, 3);
+        assert_eq!(equal(NOW + HOUR - 1).await, 0, "the revocations have ended");
+        assert_eq!(equal(NOW + HOUR).await, 0, "expired");
+        let entries = b"{tollgate:revocations}:entries".as_slice();
+        write(&mut connection, &[b"SET", entries, b"malformed"]).await;
+        assert_eq!(equal(NOW).await, 9, "an error");
     });
 }
