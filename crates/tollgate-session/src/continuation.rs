@@ -58,6 +58,7 @@ pub struct ContinuedSession {
     pub(crate) device: Device,
     pub(crate) created_at: u64,
     pub(crate) auth_time: u64,
+    pub(crate) actor: Option<String>,
     pub(crate) reason: ContinuationReason,
 }
 
@@ -111,6 +112,12 @@ impl ContinuedSession {
     /// The time of the last authentication of the user, in seconds since the epoch.
     pub const fn authenticated_at(&self) -> u64 {
         self.auth_time
+    }
+
+    /// The actor (`sub`) who acts as the user, if the login had
+    /// [one](crate::Login::actor). End the session if the actor may not do so any more.
+    pub fn actor(&self) -> Option<&str> {
+        self.actor.as_deref()
     }
 
     /// The operation that continues the session.

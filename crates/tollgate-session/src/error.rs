@@ -36,6 +36,8 @@ pub enum SessionErrorKind {
     /// The data of the session has another version than the expected one: another request has
     /// written it. Read it again.
     Conflict,
+    /// Only the user may do this, and the token has an actor (`act`, RFC 8693 section 4.1).
+    Impersonated,
     /// The service is misconfigured: a custom claim with a registered name, no active key, no
     /// randomness.
     Misconfigured,

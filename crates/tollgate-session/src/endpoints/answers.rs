@@ -81,6 +81,7 @@ impl From<&SessionError> for Refused {
                 None,
                 "Another request has changed the data of the session",
             ),
+            SessionErrorKind::Impersonated => refused::impersonated(),
             SessionErrorKind::TooLarge | SessionErrorKind::Misconfigured => {
                 tracing::error!(target: "tollgate", %error, "session request failed");
                 Self::new(
@@ -98,8 +99,8 @@ impl SessionError {
     /// Returns the response for a client, as [`SessionEndpoints`](crate::SessionEndpoints) sends
     /// it. For handlers that call [`Sessions`](crate::Sessions) themselves.
     ///
-    /// The status is 400 with `invalid_grant` or `invalid_scope` (RFC 6749 section 5.2), 409 for
-    /// data that has changed, 503 with `Retry-After`, or 500. Failures of the service are logged.
+    /// The status is 400 with `invalid_grant` or `invalid_scope` (RFC 6749 section 5.2), 403 for
+    /// what an actor may not do, 409 for data that has changed, 503 with `Retry-After`, or 500. Failures of the service are logged.
     ///
     /// ```
     /// use tollgate::session::{SessionError, StoreError, StoreErrorKind};

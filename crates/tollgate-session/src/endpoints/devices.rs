@@ -16,6 +16,8 @@ struct Current<'a> {
     expires_at: Option<u64>,
     expires_in: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    actor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     csrf_token: Option<Value>,
 }
 
@@ -34,6 +36,8 @@ struct Device {
     address: Option<String>,
     name: Option<String>,
     current: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: Option<String>,
 }
 
 impl From<SessionInfo> for Device {
@@ -47,6 +51,7 @@ impl From<SessionInfo> for Device {
             address: info.address,
             name: info.name,
             current: info.current,
+            actor: info.actor,
         }
     }
 }
@@ -65,6 +70,11 @@ impl SessionEndpoints {
             scope: scopes.join(" "),
             expires_at,
             expires_in: expires_at.map_or(0, |end| end.saturating_sub(now)),
+            actor: user
+                .actor()
+                .ok()
+                .flatten()
+                .map(|actor| actor.subject().to_owned()),
             csrf_token: self.cookies().and_then(|_| user.claim("csrf")),
         }))
     }

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use serde_json::json;
-use tollgate_core::{Answer, EndpointRequest};
+use tollgate_core::{Answer, EndpointRequest, Principal};
 
 use super::grant::RefreshBody;
 use super::refused::{self, Refused};
@@ -79,6 +79,9 @@ impl SessionEndpoints {
         id: SessionId,
     ) -> Result<Answer, Refused> {
         let user = self.user(request).await?;
+        if session_of(&user) != Some(id) {
+            without_actor(&user)?;
+        }
         let subject = subject_of(&user)?.to_owned();
         let sessions = self.0.sessions.clone();
         if !run_to_completion(async move { sessions.logout_device(&subject, &id).await }).await? {
@@ -98,6 +101,7 @@ impl SessionEndpoints {
         request: &EndpointRequest,
     ) -> Result<Answer, Refused> {
         let user = self.user(request).await?;
+        without_actor(&user)?;
         let subject = subject_of(&user)?.to_owned();
         // Without a `sid` the token does not identify the session to keep.
         let keep = session_of(&user).ok_or_else(refused::malformed)?;
@@ -109,6 +113,7 @@ impl SessionEndpoints {
 
     pub(super) async fn log_out_all(&self, request: &EndpointRequest) -> Result<Answer, Refused> {
         let user = self.user(request).await?;
+        without_actor(&user)?;
         let subject = subject_of(&user)?.to_owned();
         let sessions = self.0.sessions.clone();
         let ended = run_to_completion(async move { sessions.logout_all(&subject).await }).await?;
@@ -121,6 +126,14 @@ impl SessionEndpoints {
             Some(cookies) => answers::with(answer, &cookies.clear()),
             None => answer,
         }
+    }
+}
+
+/// Refuses an actor, who must not end the sessions of the user.
+fn without_actor(user: &Principal) -> Result<(), Refused> {
+    match user.actor() {
+        Ok(None) => Ok(()),
+        _ => Err(refused::impersonated()),
     }
 }
 

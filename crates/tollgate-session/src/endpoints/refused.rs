@@ -60,6 +60,11 @@ pub(super) fn session_over() -> Refused {
     Refused::new(400, "session_over", Some("invalid_grant"), detail)
 }
 
+pub(super) fn impersonated() -> Refused {
+    let detail = "Only the user may do this, not an actor";
+    Refused::new(403, "impersonated", None, detail)
+}
+
 pub(super) fn unavailable(retry_after: u64) -> Refused {
     let detail = "Sessions are not available at the moment";
     Refused::new(503, "unavailable", None, detail)

@@ -54,6 +54,7 @@ impl fmt::Debug for PseudonymKey {
 /// | `other_device` | of a repeated refresh: whether the device differs |
 /// | `session` | the session ID |
 /// | `subject` | the user; or `pseudonym` |
+/// | `actor` | the actor who acts as the user; or `actor_pseudonym` |
 /// | `transport` | `cookie` or `json` |
 /// | `user_agent`, `address`, `name` | the device; not with a pseudonym |
 #[derive(Serialize)]
@@ -71,6 +72,10 @@ pub struct AuditRecord<'a> {
     subject: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pseudonym: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor_pseudonym: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     transport: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,6 +107,7 @@ impl SessionEvent {
         } = &self.device;
         AuditRecord {
             subject: self.subject(),
+            actor: self.actor(),
             user_agent: user_agent.as_deref(),
             address: address.as_deref(),
             name: name.as_deref(),
@@ -114,6 +120,7 @@ impl SessionEvent {
     pub fn with_pseudonym(&self, key: &PseudonymKey) -> AuditRecord<'_> {
         AuditRecord {
             pseudonym: self.subject().map(|subject| key.of(subject)),
+            actor_pseudonym: self.actor().map(|actor| key.of(actor)),
             ..self.record()
         }
     }
@@ -133,6 +140,8 @@ impl SessionEvent {
             session: self.session.map(|session| session.to_string()),
             subject: None,
             pseudonym: None,
+            actor: None,
+            actor_pseudonym: None,
             transport: self.transport.map(|transport| match transport {
                 EventTransport::Cookie => "cookie",
                 EventTransport::Json => "json",

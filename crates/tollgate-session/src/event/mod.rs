@@ -60,7 +60,8 @@ pub enum SessionEventKind {
     Reauthenticated,
     /// A session was ended by a logout.
     LoggedOut,
-    /// A session was ended by the [continuation hook](crate::SessionsBuilder::on_continue).
+    /// A session was ended by the [continuation hook](crate::SessionsBuilder::on_continue), or as
+    /// the session of its actor is over.
     Ended,
     /// The roles, claims or scope of a session were changed by
     /// [`Sessions::update`](crate::Sessions::update).
@@ -170,6 +171,7 @@ pub struct SessionEvent {
     pub(crate) at: u64,
     pub(crate) session: Option<SessionId>,
     pub(crate) subject: Option<String>,
+    pub(crate) actor: Option<String>,
     pub(crate) device: Device,
     pub(crate) transport: Option<EventTransport>,
 }
@@ -181,6 +183,7 @@ impl SessionEvent {
             at,
             session: None,
             subject: None,
+            actor: None,
             device: Device::default(),
             transport: None,
         }
@@ -193,6 +196,7 @@ impl SessionEvent {
             at,
             session: Some(record.id),
             subject: Some(record.subject.clone()),
+            actor: record.body.actor_subject().map(str::to_owned),
             device: record.body.device.clone(),
             transport: Some(if record.body.binding.is_some() {
                 EventTransport::Cookie
@@ -225,6 +229,12 @@ impl SessionEvent {
     /// The user (`sub`), if it is known.
     pub fn subject(&self) -> Option<&str> {
         self.subject.as_deref()
+    }
+
+    /// The actor (`sub`) who uses the session as the user, if the login had
+    /// [one](crate::Login::actor).
+    pub fn actor(&self) -> Option<&str> {
+        self.actor.as_deref()
     }
 
     /// The device, as far as it is known. All of it comes from the client.

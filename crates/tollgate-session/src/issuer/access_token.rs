@@ -27,6 +27,9 @@ const REGISTERED: [&str; 13] = [
 ];
 
 /// The largest number of roles that a verifier accepts by default.
+/// The claim of the actor, which the issuer does not set (RFC 8693 section 4.1).
+pub(crate) const ACTOR_CLAIM: &str = "act";
+
 const MOST_ROLES: usize = 256;
 
 /// The content of an access token to issue (RFC 9068 section 2.2). The issuer adds `iss` and `aud`.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tollgate_core::{Clock, ConfigError, ConfigErrorKind, SigningKey, SystemClock};
 
+use super::access_token::ACTOR_CLAIM;
 use super::schedule::Schedule;
 use super::snapshot::Snapshot;
 use super::{AccessToken, Inner, Issuer};
@@ -284,7 +285,7 @@ impl IssuerBuilder {
                 );
             }
         }
-        if AccessToken::is_registered_claim(&self.role_claim) {
+        if AccessToken::is_registered_claim(&self.role_claim) || self.role_claim == ACTOR_CLAIM {
             return refuse(
                 ConfigErrorKind::Contradiction,
                 "`role_claim` is a claim that the issuer sets: choose another name",

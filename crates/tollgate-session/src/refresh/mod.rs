@@ -11,7 +11,7 @@ pub use key::RefreshKey;
 
 pub(crate) use binding::Binding;
 pub(crate) use key::RefreshKeys;
-pub(crate) use record::{Access, Body, Bytes, Issued, Record, Sealed, Unreadable, within};
+pub(crate) use record::{Access, Actor, Body, Bytes, Issued, Record, Sealed, Unreadable, within};
 pub(crate) use step::{
     Event, Outcome, Presented, Refused, Rules, candidate, granted, is_genuine, step,
 };

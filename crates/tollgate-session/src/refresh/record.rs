@@ -6,7 +6,7 @@ use aws_lc_rs::{constant_time, digest};
 use base64_simd::{Out, URL_SAFE_NO_PAD};
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::binding::Binding;
@@ -127,6 +127,34 @@ pub(crate) struct Body {
     /// The data of the application.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) data: Option<Data>,
+    /// Who acts as the user, in a session that an actor has begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) actor: Option<Actor>,
+}
+
+/// The actor of a session: its `sub` and `sid` in the claim `act` (RFC 8693 section 4.1).
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct Actor {
+    pub(crate) sub: String,
+    pub(crate) sid: String,
+    /// The end of the actor's session, once it was read. It is never stored.
+    #[serde(skip)]
+    pub(crate) until: Option<u64>,
+}
+
+impl Actor {
+    pub(crate) fn new(sub: String, sid: &SessionId) -> Self {
+        Self {
+            sub,
+            sid: sid.to_string(),
+            until: None,
+        }
+    }
+
+    pub(crate) fn claim(&self) -> Value {
+        json!({"sub": self.sub, "sid": self.sid})
+    }
 }
 
 /// The data of the application. `null` is kept, so that a version is never used twice.
@@ -352,6 +380,7 @@ impl Body {
                 .chain(&self.login_scope)
                 .all(|scope| is_scope(scope))
             && are_roles(&self.roles)
+            && self.actor.as_ref().is_none_or(|actor| !actor.sub.is_empty())
             && !self
                 .claims
                 .keys()
@@ -385,6 +414,11 @@ impl Body {
             self.login_scope
                 .get_or_insert(std::mem::replace(&mut self.scope, scope));
         }
+    }
+
+    /// The actor (`sub`), if one acts as the user.
+    pub(crate) fn actor_subject(&self) -> Option<&str> {
+        self.actor.as_ref().map(|actor| &*actor.sub)
     }
 
     /// Returns whether the roles, claims and scope are the same.
@@ -526,6 +560,7 @@ impl Record {
                 device: Device::default(),
                 binding: None,
                 data: None,
+                actor: None,
             }),
         }
     }

@@ -437,6 +437,9 @@ fn used(body: &Body, now: u64, rules: &Rules) -> Body {
 /// Returns an access token that is issued `now` and ends at `end` or before.
 fn access(body: &Body, scope: &str, jti: &str, (now, end): (u64, u64), rules: &Rules) -> Access {
     let expires_at = now.saturating_add(rules.access).min(end);
+    // Nor does it outlive the session of the actor.
+    let of_actor = body.actor.as_ref().and_then(|actor| actor.until);
+    let expires_at = of_actor.map_or(expires_at, |until| expires_at.min(until));
     // A token is not older than its predecessor, even if another instance's clock was ahead.
     // Otherwise the revocation of the predecessor would revoke it too.
     let not_before = body.access.issued_at.min(now.saturating_add(rules.leeway));

@@ -218,6 +218,9 @@ impl Revocation {
     pub const ALL: u64 = u64::MAX;
     /// The first value of [`before`](Self::before) that matches every token.
     const FIRST_OF_ALL: u64 = 1 << 63;
+    /// The last `iat` that an entry for tokens issued before some time can be compared with: only
+    /// an entry that matches every token matches it.
+    pub(super) const LAST_TIME: u64 = Self::FIRST_OF_ALL - 1;
 
     /// Makes an entry that matches every token count as one of `subject`. The owner has no column
     /// of its own, so that every store keeps it.

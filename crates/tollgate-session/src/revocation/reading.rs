@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tollgate_core::{Actor, Principal, RevocationCheck, Standing, Step, Unavailable};
 
-use super::entry::{RevocationKey, RevocationKind};
+use super::entry::{Revocation, RevocationKey, RevocationKind};
 use super::health::Operation;
 use super::replica::{Names, keys};
 use super::revocations::{Revocations, Shared};
@@ -117,10 +117,10 @@ fn check(
     if !shared.breaker.may_ask(shared.timeout) {
         return Step::Ready(without_an_answer(shared, reading));
     }
-    let (keys, issued_at) = (keys(replica.issuer(), &names), names.issued_at);
+    let (keys, times) = keys(replica.issuer(), &names);
     let shared = Arc::clone(shared);
     Step::pending(async move {
-        match ask(&shared, &keys, issued_at).await {
+        match ask(&shared, &keys, &times).await {
             Ok(standing) => Ok(standing),
             Err(error) => {
                 tracing::warn!(target: "tollgate", %error, "revocation query failed");
@@ -168,7 +168,7 @@ fn of_actor<'a>(
 async fn ask(
     shared: &Shared,
     keys: &[RevocationKey],
-    issued_at: u64,
+    times: &[u64],
 ) -> Result<Standing, StoreError> {
     let now = shared.clock.now();
     let answer = shared
@@ -191,9 +191,13 @@ async fn ask(
     let found = found?;
     // If the replica is full, the store is queried again next time.
     let _ = shared.replica.learn(&found, now);
-    let revoked = found
-        .iter()
-        .any(|entry| shared.replica.revokes_by(entry, issued_at, now));
+    let revokes = |entry: &Revocation| {
+        let mut dated = keys.iter().zip(times);
+        dated.any(|(key, issued_at)| {
+            *key == entry.key && shared.replica.revokes_by(entry, *issued_at, now)
+        })
+    };
+    let revoked = found.iter().any(revokes);
     Ok(if revoked {
         Standing::Revoked
     } else {

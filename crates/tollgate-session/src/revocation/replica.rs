@@ -83,9 +83,18 @@ pub(super) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn iter(&self) -> impl Iterator<Item = (RevocationKind, &'a str)> {
-        let names = self.names.iter().chain(&self.of_actor);
-        names.copied().flatten()
+    /// Returns the names, each with the time that its entry is compared with. A refresh of the
+    /// actor may revoke the earlier tokens of that session; only its end revokes this token.
+    pub(super) fn dated(&self) -> impl Iterator<Item = (RevocationKind, &'a str, u64)> {
+        let own = self.names.iter().flatten();
+        let own = own.map(|(kind, name)| (*kind, *name, self.issued_at));
+        own.chain(self.of_actor.iter().flatten().map(|(kind, name)| {
+            let issued_at = match kind {
+                RevocationKind::Session => Revocation::LAST_TIME,
+                _ => self.issued_at,
+            };
+            (*kind, *name, issued_at)
+        }))
     }
 }
 
@@ -109,11 +118,11 @@ impl Replica {
 
     /// Returns whether the token is known to be revoked. Calls `now` only if an entry was found.
     pub(super) fn revokes(&self, names: &Names<'_>, now: impl Fn() -> u64) -> bool {
-        names.iter().any(|(kind, name)| {
+        names.dated().any(|(kind, name, issued_at)| {
             self.filter.may_have(kind.tag(), name)
                 && self.known().entries[kind.index()]
                     .get(name)
-                    .is_some_and(|extent| self.applies(*extent, names.issued_at, now()))
+                    .is_some_and(|extent| self.applies(*extent, issued_at, now()))
         })
     }
 
@@ -325,9 +334,10 @@ impl Known {
 }
 
 /// Returns the keys to query the store for.
-pub(super) fn keys(issuer: &str, names: &Names<'_>) -> Vec<RevocationKey> {
-    let key = |(kind, name)| RevocationKey::new(kind, issuer, name);
-    names.iter().map(key).collect()
+pub(super) fn keys(issuer: &str, names: &Names<'_>) -> (Vec<RevocationKey>, Vec<u64>) {
+    let dated = names.dated();
+    let keys = dated.map(|(kind, name, at)| (RevocationKey::new(kind, issuer, name), at));
+    keys.unzip()
 }
 
 #[cfg(test)]

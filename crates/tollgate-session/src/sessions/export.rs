@@ -55,6 +55,8 @@ pub struct ExportedSession {
     pub device: Device,
     /// The client.
     pub client_id: Option<String>,
+    /// The actor (`sub`) who uses this session as the user.
+    pub actor: Option<String>,
     /// The scope, separated by spaces.
     pub scope: String,
     /// The roles.
@@ -120,6 +122,7 @@ impl From<Record> for ExportedSession {
             ended_at: body.ended_at,
             device: body.device,
             client_id: body.client_id,
+            actor: body.actor.map(|actor| actor.sub),
             scope: body.scope,
             roles: body.roles,
             claims: body.claims,

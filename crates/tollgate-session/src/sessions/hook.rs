@@ -20,7 +20,7 @@ use crate::continuation::{
 use crate::error::{SessionError, SessionErrorKind};
 use crate::event::SessionEventKind;
 use crate::id::SessionId;
-use crate::issuer::{AccessToken, are_roles, is_scope};
+use crate::issuer::{ACTOR_CLAIM, AccessToken, are_roles, is_scope};
 use crate::refresh::Record;
 use crate::sync::{Mutex, MutexGuard};
 
@@ -151,6 +151,7 @@ impl Sessions {
             device: body.device,
             created_at: body.created_at,
             auth_time: body.auth_time,
+            actor: body.actor.map(|actor| actor.sub),
             reason,
         };
         match hook.answer(session, revision).await.0 {
@@ -192,8 +193,10 @@ impl Sessions {
     pub(super) fn check_update(&self, update: &SessionUpdate) -> Result<(), SessionError> {
         let refuse = |what: String| Err(SessionError::new(SessionErrorKind::Misconfigured, what));
         let role_claim = self.0.issuer.role_claim();
-        let reserved =
-            |name: &&String| AccessToken::is_registered_claim(name) || *name == role_claim;
+        let reserved = |name: &&String| {
+            AccessToken::is_registered_claim(name)
+                || [role_claim, ACTOR_CLAIM].contains(&name.as_str())
+        };
         if let Some(name) = update.claims.keys().find(reserved) {
             return refuse(format!("the update sets the claim {name:?} of the issuer"));
         }

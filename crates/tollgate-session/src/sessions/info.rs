@@ -41,6 +41,9 @@ pub struct SessionInfo {
     pub current: bool,
     /// The absolute timeout, in seconds since the epoch.
     pub expires_at: u64,
+    /// The actor (`sub`) who uses this session as the user, if the login had
+    /// [one](crate::Login::actor).
+    pub actor: Option<String>,
 }
 
 impl SessionInfo {
@@ -55,6 +58,7 @@ impl SessionInfo {
             name: body.device.name,
             current: current == Some(&id),
             expires_at: body.cap,
+            actor: body.actor.map(|actor| actor.sub),
         }
     }
 }

@@ -4,15 +4,17 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use tollgate_core::Principal;
 use zeroize::Zeroizing;
 
+use super::actor::BeginningActor;
 use super::store_access::{TRIES, contended, is_revoked};
 use super::{Bound, Former, Sessions, Tokens};
 use crate::device::Device;
 use crate::error::{SessionError, SessionErrorKind};
 use crate::event::SessionEventKind;
 use crate::id::SessionId;
-use crate::issuer::add_scopes;
+use crate::issuer::{ACTOR_CLAIM, add_scopes};
 use crate::refresh::{Access, Binding, Body, Bytes, Issued, Record, Sealed};
 use crate::revocation::{Revocation, RevocationKind};
 
@@ -43,6 +45,7 @@ pub struct Login {
     idle: Option<Duration>,
     absolute: Option<Duration>,
     browser_session: bool,
+    actor: Option<Principal>,
 }
 
 impl Login {
@@ -70,6 +73,7 @@ impl Login {
             idle: None,
             absolute: None,
             browser_session: false,
+            actor: None,
         }
     }
 
@@ -276,6 +280,37 @@ impl Login {
         self
     }
 
+    /// Sets the actor: the caller of the request, who acts as the user from now on (impersonation).
+    /// Every access token of the session has the actor as the claim `act` (RFC 8693 section 4.1),
+    /// for [`Principal::actor`] and [`impersonated`](tollgate_core::policy::impersonated). The
+    /// service must have authorized the actor to do so.
+    ///
+    /// The session ends with the session of the actor, and lives no longer. Its `auth_time` is not
+    /// later than the actor's. It cannot be [re-authenticated](Sessions::reauthenticated), and it
+    /// never evicts a session of the user.
+    ///
+    /// With cookies, use a transport with other cookie names than those of the actor's session,
+    /// which the login would end.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/sessions.md")]
+    /// let verifier = sessions.issuer().verifier().build()?;
+    /// let admin = sessions.login(Login::new("admin-1").role("admin")).await?;
+    /// let admin = verifier.verify(&admin.access_token)?; // a handler gets it from the gate
+    ///
+    /// let tokens = sessions.login(Login::new("u-7").actor(&admin)).await?;
+    /// let principal = verifier.verify(&tokens.access_token)?;
+    /// assert_eq!(principal.subject(), Some("u-7"));
+    /// assert_eq!(principal.actor()?.ok_or("the user acts")?.subject(), "admin-1");
+    /// assert_eq!(sessions.devices("u-7", None).await?[0].actor.as_deref(), Some("admin-1"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn actor(mut self, actor: &Principal) -> Self {
+        self.actor = Some(actor.clone());
+        self
+    }
+
     /// Binds the session to the browser, by a cookie with a secret.
     pub(crate) const fn bound(mut self) -> Self {
         self.bound = true;
@@ -312,8 +347,12 @@ impl Sessions {
     /// The client gets no session in these cases:
     ///
     /// - `Misconfigured`: the subject or a role is empty, there are more than 256 roles, a timeout
-    ///   is shorter than a second, the scope is malformed, or a custom claim has a registered name
-    ///   or that of the role claim.
+    ///   is shorter than a second, the scope is malformed, or a custom claim has a registered name,
+    ///   that of the role claim, or `act`. Also if the login would end the session of its
+    ///   [actor](Login::actor).
+    /// - `Impersonated`: the token of the actor has an actor itself.
+    /// - `Invalid`: the session of the actor is over, or its token was revoked or is not from these
+    ///   sessions.
     /// - `TooLarge`: the claims do not fit into a session.
     /// - `Unavailable`: a store failed or timed out.
     ///
@@ -358,7 +397,11 @@ impl Sessions {
             let latest = now.saturating_add(self.0.rules.leeway);
             let latest = latest.max(self.0.revocations.by_store(now));
             let now = now.max(not_before.min(latest));
-            let (record, binding) = self.new_record(login, now)?;
+            let actor = match &login.actor {
+                Some(principal) => Some(self.beginning_actor(principal, &replaced, now).await?),
+                None => None,
+            };
+            let (record, binding) = self.new_record(login, actor, now)?;
             let binding = binding.map(|binding| Bound::New(binding.write()));
             let tokens = |record: &Record| {
                 let mut tokens = self.tokens(record, now)?;
@@ -369,6 +412,9 @@ impl Sessions {
             };
             // Answered before anything is stored, so that a misconfiguration leaves no session.
             answer(&tokens(&record)?)?;
+            if !self.is_known_to_actor(&record).await? {
+                continue;
+            }
             let inserted = self.insert(&record, now).await;
             if inserted.is_err() {
                 // The store may have it, and would end another session to make room for it.
@@ -431,6 +477,7 @@ impl Sessions {
     fn new_record(
         &self,
         login: &Login,
+        actor: Option<BeginningActor>,
         now: u64,
     ) -> Result<(Record, Option<Binding>), SessionError> {
         if login.subject.is_empty() {
@@ -443,6 +490,12 @@ impl Sessions {
             return Err(SessionError::new(
                 SessionErrorKind::Misconfigured,
                 "a custom claim has the name of the role claim: use `Login::role`",
+            ));
+        }
+        if login.claims.contains_key(ACTOR_CLAIM) {
+            return Err(SessionError::new(
+                SessionErrorKind::Misconfigured,
+                "a custom claim has the name `act`: use `Login::actor`",
             ));
         }
         let rules = &self.0.rules;
@@ -463,9 +516,15 @@ impl Sessions {
         self.0.issuer.random().fill(&mut salt)?;
         let key = rules.keys.newest();
         let current = Sealed::new(key.derive(&id, 1, &salt), key.id());
+        let of_actor = actor.as_ref();
         let cap = now.saturating_add(absolute);
+        let cap = of_actor.map_or(cap, |actor| cap.min(actor.cap));
         let idle_until = now.saturating_add(idle).min(cap);
         let auth_time = login.auth_time.map_or(now, |auth_time| auth_time.min(now));
+        let auth_time = of_actor.map_or(auth_time, |actor| auth_time.min(actor.auth_time));
+        let actor = actor.map(|actor| actor.actor);
+        let access_end = now.saturating_add(rules.access).min(idle_until);
+        let actor_end = actor.as_ref().and_then(|actor| actor.until);
         let binding = if login.bound {
             Some(Binding::generate(id, &**self.0.issuer.random())?)
         } else {
@@ -490,7 +549,7 @@ impl Sessions {
             access: Access {
                 jti: self.fresh_jti()?,
                 issued_at: now,
-                expires_at: now.saturating_add(rules.access).min(idle_until),
+                expires_at: actor_end.map_or(access_end, |end| access_end.min(end)),
                 scope: login.scope.clone(),
                 auth_time: Some(auth_time),
             },
@@ -511,6 +570,7 @@ impl Sessions {
             device: login.device.clone().cut(),
             binding: binding.as_ref().map(Binding::hash),
             data: None,
+            actor,
         });
         body.issued = Some(Issued {
             last: body.access.issued_at,
@@ -554,7 +614,11 @@ impl Sessions {
                 return Ok(false);
             }
         };
-        live.retain(|record| !replaced.contains(&record.id));
+        // Those with an actor count apart, so that an actor never ends a session of the user.
+        let impersonated = new.body.actor.is_some();
+        live.retain(|record| {
+            !replaced.contains(&record.id) && record.body.actor.is_some() == impersonated
+        });
         let Some(excess) = live
             .len()
             .checked_sub(self.0.most)

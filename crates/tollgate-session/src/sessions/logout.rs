@@ -212,7 +212,12 @@ impl Sessions {
         subject: &str,
         current: Option<&SessionId>,
     ) -> Result<Vec<SessionInfo>, SessionError> {
-        let mut live = self.live(subject, self.now()).await?;
+        let mut live = Vec::new();
+        for record in self.live(subject, self.now()).await? {
+            if !self.is_without_actor(&record).await? {
+                live.push(record);
+            }
+        }
         live.sort_by_key(|record| (std::cmp::Reverse(record.body.last_seen), record.id));
         let info = |record: Record| SessionInfo::of(record, current);
         Ok(live.into_iter().map(info).collect())

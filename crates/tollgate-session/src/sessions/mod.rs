@@ -1,5 +1,6 @@
 //! The sessions of a service.
 
+mod actor;
 mod attempt;
 mod binding;
 mod builder;

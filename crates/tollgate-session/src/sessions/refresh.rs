@@ -201,6 +201,10 @@ impl Sessions {
             let Some((mut record, stored, revocations)) = self.load(session, now).await? else {
                 return Err(invalid("the session is unknown or expired"));
             };
+            // Boxed, because it is rare.
+            if record.body.actor.is_some() && !Box::pin(self.check_actor(&mut record, now)).await? {
+                return Err(invalid("the session of the actor is over"));
+            }
             let permitted = permission.filter(|permission| permission.is_for(&record));
             let must_ask = self.0.hook.is_some() && permitted.is_none();
             let before = self.permit(&mut record, permitted)?;
@@ -294,7 +298,7 @@ impl Sessions {
         }
         let keys = formers.iter().map(|former| self.former_key(former));
         let revocations = match revocations {
-            Some(revocations) if formers.is_empty() => revocations,
+            Some(revocations) if formers.is_empty() && record.body.actor.is_none() => revocations,
             _ => self.revocations_of(record, keys).await?,
         };
         if is_revoked(record, &revocations) {
@@ -310,7 +314,7 @@ impl Sessions {
         let (record, event) = match answer {
             Answer::Rotation(record) => {
                 let record = self.past(record, &revocations, now);
-                if !self.replace(&record, now).await? {
+                if !self.replace_issued(&record, now).await? {
                     return Ok(None);
                 }
                 let record = self.revoke_formers(record, &formers).await?;
@@ -334,7 +338,7 @@ impl Sessions {
                     entries.extend(revoked);
                 }
                 let record = self.past(record, &entries, now);
-                if !self.replace(&record, now).await? {
+                if !self.replace_issued(&record, now).await? {
                     return Ok(None);
                 }
                 (record, Some(true))

@@ -2,6 +2,7 @@
 
 use tollgate_core::Principal;
 
+use super::actor::impersonated;
 use super::hook::Permission;
 use super::store_access::{Loaded, TRIES, contended, invalid, is_revoked, unreadable};
 use super::{Renewed, Sessions, Tokens};
@@ -14,7 +15,7 @@ use crate::revocation::{Revocation, RevocationKey, RevocationKind};
 
 /// The reason for a renewal.
 #[derive(Clone, Copy)]
-enum Reason {
+pub(super) enum Reason {
     Slide,
     StepUp,
 }
@@ -83,6 +84,7 @@ impl Sessions {
     ///
     /// # Errors
     /// - `Invalid`: the session has expired or ended, or the token is not from these sessions.
+    /// - `Impersonated`: the session has an [actor](crate::Login::actor). The user is not present.
     /// - `Unavailable`: a store failed or timed out, or the hook could not decide.
     /// - `Misconfigured`, `TooLarge`: the answer of the hook does not fit.
     ///
@@ -116,7 +118,7 @@ impl Sessions {
 
     /// Returns the claims of a token from a session of this issuer, and the keys that may revoke it
     /// besides the session.
-    fn presented(
+    pub(super) fn presented(
         &self,
         principal: &Principal,
     ) -> Option<(SessionId, Presented, Vec<RevocationKey>)> {
@@ -189,6 +191,12 @@ impl Sessions {
                     return Ok(Reissue::Refused);
                 }
             };
+            if matches!(reason, Reason::StepUp) && record.body.actor.is_some() {
+                return Err(impersonated());
+            }
+            if record.body.actor.is_some() && !Box::pin(self.check_actor(&mut record, now)).await? {
+                return Ok(Reissue::Refused);
+            }
             let permitted = permission.filter(|permission| permission.is_for(&record));
             let must_ask = self.0.hook.is_some() && permitted.is_none();
             let before = self.permit(&mut record, permitted)?;
@@ -221,7 +229,7 @@ impl Sessions {
             }
             let record = if let Some(next) = next {
                 let next = self.past(next, &revocations, now);
-                if !self.replace(&next, now).await? {
+                if !self.replace_issued(&next, now).await? {
                     continue;
                 }
                 next
@@ -246,7 +254,7 @@ impl Sessions {
 
 /// Returns whether the token itself was revoked after its verification, for instance by a refresh.
 /// The user who has authenticated again may go on if the session's earlier tokens were revoked.
-fn was_revoked(presented: &Presented, entries: &[Revocation], reason: Reason) -> bool {
+pub(super) fn was_revoked(presented: &Presented, entries: &[Revocation], reason: Reason) -> bool {
     let counts = |entry: &&Revocation| match reason {
         Reason::Slide => true,
         Reason::StepUp => {

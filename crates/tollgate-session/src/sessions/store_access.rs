@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::{Bound, Sessions, Tokens};
 use crate::error::{SessionError, SessionErrorKind};
 use crate::id::SessionId;
-use crate::issuer::AccessToken;
+use crate::issuer::{ACTOR_CLAIM, AccessToken};
 use crate::refresh::{Event, Outcome, Record, Unreadable, step};
 use crate::revocation::{Operation, Revocation, RevocationKey, RevocationKind};
 use crate::store::{StoreErrorKind, StoreFuture, StoredSession, no_answer};
@@ -259,7 +259,10 @@ impl Sessions {
     ) -> Result<Vec<Revocation>, SessionError> {
         let issuer = self.0.issuer.name();
         let keys = RevocationKey::of_session(issuer, &record.id, &record.subject);
-        let keys: Vec<_> = keys.into_iter().chain(others).collect();
+        // A token that the entry of the actor revokes is moved past it.
+        let actor = record.body.actor_subject();
+        let actor = actor.map(|actor| self.key(RevocationKind::Subject, actor));
+        let keys: Vec<_> = keys.into_iter().chain(actor).chain(others).collect();
         Ok(self.0.revocations.find(&keys).await?)
     }
 
@@ -294,7 +297,7 @@ impl Sessions {
             return Ok(record);
         }
         let next = record.with(moved.body);
-        Ok(if self.replace(&next, now).await? {
+        Ok(if self.replace_issued(&next, now).await? {
             next
         } else {
             record
@@ -315,6 +318,9 @@ impl Sessions {
         token.expires_at = Some(self.access_end(record));
         token.roles.clone_from(&body.roles);
         token.claims.clone_from(&body.claims);
+        if let Some(actor) = &body.actor {
+            token.claims.insert(ACTOR_CLAIM.to_owned(), actor.claim());
+        }
         if !body.roles.is_empty() {
             // The role claim may have had another name when the session began.
             token.claims.remove(self.0.issuer.role_claim());

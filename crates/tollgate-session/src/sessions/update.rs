@@ -97,7 +97,7 @@ impl Sessions {
 
     /// The time, not ahead of the store's: a session that has expired only by the clock of this
     /// instance goes on at the others.
-    fn earlier_now(&self) -> u64 {
+    pub(super) fn earlier_now(&self) -> u64 {
         self.0.revocations.not_ahead(self.now())
     }
 

@@ -64,6 +64,7 @@ fn fresh(rules: &Rules) -> Record {
             device: Device::default(),
             binding: None,
             data: None,
+            actor: None,
         }),
     }
 }
