@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "session_endpoints/accounts.rs"]
+mod accounts;
 #[path = "session_endpoints/actix.rs"]
 mod actix;
 #[path = "session_endpoints/axum.rs"]

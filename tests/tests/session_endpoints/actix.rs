@@ -24,6 +24,10 @@ async fn broken(user: Principal) -> HttpResponse {
 pub(crate) fn routes(service: &Service, app: &mut ServiceConfig) {
     let auth = EndpointService::new(service.endpoints.clone());
     let keys = EndpointService::new(service.sessions.issuer().jwks());
+    if let Some((second, _)) = &service.second {
+        let second = EndpointService::new(second.clone());
+        app.service(web::scope("/second").service(second));
+    }
     app.service(web::scope("/auth").service(auth))
         .service(web::scope("/keys").service(keys))
         .service(

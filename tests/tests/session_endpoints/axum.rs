@@ -31,6 +31,9 @@ pub(crate) fn app(service: &Service) -> Router {
         let read = Router::new().route(path, greet());
         app = app.merge(read.route_layer(JwtAuth::new(service.reading(reading))));
     }
+    if let Some((second, _)) = &service.second {
+        app = app.nest_service("/second", EndpointService::new(second.clone()));
+    }
     app.nest_service("/auth", endpoints).route_service(
         "/keys",
         EndpointService::new(service.sessions.issuer().jwks()),

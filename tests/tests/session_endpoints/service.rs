@@ -23,6 +23,8 @@ pub(crate) struct Service {
     pub(crate) sessions: Sessions,
     pub(crate) endpoints: SessionEndpoints,
     transport: Transport,
+    /// The endpoints at `/second` and their cookies.
+    pub(crate) second: Option<(SessionEndpoints, CookieTransport)>,
 }
 
 /// A deterministic random source, so that two services issue the same tokens.
@@ -46,6 +48,7 @@ pub(crate) async fn log_in(request: LoginRequest) -> Result<Login, LoginFailure>
         Some("lovelace") => Ok(Login::new("ada")
             .scope("orders:read orders:write")
             .claim("tenant", "acme")),
+        Some("hopper") => Ok(Login::new("grace")),
         Some("again and again") => Err(LoginFailure::too_many_attempts(Duration::from_secs(30))),
         _ => Err(LoginFailure::refused()),
     }
@@ -80,6 +83,26 @@ impl Service {
             sessions,
             endpoints,
             transport: transport.clone(),
+            second: None,
+        }
+    }
+
+    /// Creates the service with cookies at `/auth`, and with other cookies at `/second`.
+    pub(crate) fn with_two_accounts() -> Self {
+        let service = Self::new(&Self::cookies());
+        let cookies = CookieTransport::builder()
+            .access_name("second-access")
+            .refresh_name("second-refresh")
+            .binding_name("second-session")
+            .path("/second")
+            .build()
+            .unwrap();
+        let transport = Transport::Cookie(cookies.clone());
+        let endpoints = SessionEndpoints::builder(service.sessions.clone(), transport);
+        let endpoints = endpoints.login(log_in).build().unwrap();
+        Self {
+            second: Some((endpoints, cookies)),
+            ..service
         }
     }
 

@@ -117,6 +117,7 @@ async fn an_export_has_everything_but_secrets() {
             "expires_at": START + 30 * 24 * 3600,
             "ended_at": null,
             "device": {"user_agent": "Firefox", "address": "203.0.113.7", "name": null},
+            "actor": null,
             "client_id": null,
             "scope": "orders:read",
             "roles": ["clerk"],
