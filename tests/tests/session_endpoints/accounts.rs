@@ -65,15 +65,10 @@ impl Browser {
 
     /// Begins a session at `/second`, as a handler of the service does.
     async fn impersonate(&mut self, user: &str) {
-        let mut request = EndpointRequest::new("POST", "/impersonate");
+        let mut request = EndpointRequest::new("GET", "/impersonate");
         let cookie = self.cookie().into_bytes();
         request.headers.push(("cookie".to_owned(), cookie));
-        let gate = self.service.sliding();
-        let authentication = gate.begin(&EndpointRequest {
-            method: "GET".to_owned(),
-            ..request.clone()
-        });
-        let authentication = authentication.await.unwrap();
+        let authentication = self.service.sliding().begin(&request).await.unwrap();
         let admin = authentication.authenticated().unwrap();
         let login = Login::new(user).actor(admin);
         let (_, cookies) = self.service.second.as_ref().unwrap();
