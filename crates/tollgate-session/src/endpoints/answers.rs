@@ -100,7 +100,8 @@ impl SessionError {
     /// it. For handlers that call [`Sessions`](crate::Sessions) themselves.
     ///
     /// The status is 400 with `invalid_grant` or `invalid_scope` (RFC 6749 section 5.2), 403 for
-    /// what an actor may not do, 409 for data that has changed, 503 with `Retry-After`, or 500. Failures of the service are logged.
+    /// what an actor may not do, 409 for data that has changed, 503 with `Retry-After`, or 500.
+    /// Failures of the service are logged.
     ///
     /// ```
     /// use tollgate::session::{SessionError, StoreError, StoreErrorKind};

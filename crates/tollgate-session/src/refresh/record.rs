@@ -127,7 +127,7 @@ pub(crate) struct Body {
     /// The data of the application.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) data: Option<Data>,
-    /// Who acts as the user, in a session that an actor has begun.
+    /// The actor who acts as the user, if one has begun the session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) actor: Option<Actor>,
 }

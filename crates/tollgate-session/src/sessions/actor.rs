@@ -132,7 +132,11 @@ impl Sessions {
         next: &Record,
         now: u64,
     ) -> Result<bool, SessionError> {
-        Ok(self.is_known_to_actor(next).await? && self.replace(next, now).await?)
+        // Boxed, because it is rare.
+        if next.body.actor.is_some() && !Box::pin(self.is_known_to_actor(next)).await? {
+            return Ok(false);
+        }
+        self.replace(next, now).await
     }
 
     /// Returns the session of the actor; `None` if it is over. A session that is over only by the
