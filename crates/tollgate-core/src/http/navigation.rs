@@ -27,6 +27,8 @@ fn loads_page(request: &impl RequestView) -> bool {
         "upgrade",
         "sec-purpose",
         "purpose",
+        "x-purpose",
+        "x-moz",
     ];
     if !others.into_iter().all(is_absent) {
         return false;
@@ -43,14 +45,21 @@ fn loads_page(request: &impl RequestView) -> bool {
 
 /// Returns `true` if `Accept` names HTML, and with a higher quality than every JSON type (RFC 9110
 /// section 12.5.1).
+///
+/// Browsers that name images also name XHTML. The default of Java's `HttpURLConnection` does not.
+/// That client follows redirects, so it would take the login page for a success.
 fn prefers_html(request: &impl RequestView) -> bool {
     let (mut html, mut json) = (0, 0);
+    let (mut names_xhtml, mut names_images) = (false, false);
     let lines = request.header("accept");
     for range in lines.flat_map(|line| line.split(|byte| *byte == b',')) {
         let mut parts = range.split(|byte| *byte == b';').map(field::trim);
         let kind = parts.next().unwrap_or_default();
         let is = |name: &[u8]| kind.eq_ignore_ascii_case(name);
-        let best = if is(b"text/html") || is(b"application/xhtml+xml") {
+        let is_xhtml = is(b"application/xhtml+xml");
+        names_xhtml |= is_xhtml;
+        names_images |= kind.len() > 6 && kind[..6].eq_ignore_ascii_case(b"image/");
+        let best = if is_xhtml || is(b"text/html") {
             &mut html
         } else if kind.len() >= 4 && kind[kind.len() - 4..].eq_ignore_ascii_case(b"json") {
             &mut json
@@ -63,7 +72,7 @@ fn prefers_html(request: &impl RequestView) -> bool {
         });
         *best = (*best).max(weight.map_or(1000, thousandths));
     }
-    html > json
+    html > json && (names_xhtml || !names_images)
 }
 
 /// Returns a quality in thousandths; zero if it is malformed.
@@ -139,6 +148,8 @@ mod tests {
             ("upgrade", "websocket"),
             ("sec-purpose", "prefetch;prerender"),
             ("purpose", "prefetch"),
+            ("x-purpose", "preview"),
+            ("x-moz", "prefetch"),
         ] {
             assert!(!get(&[PAGE[0], PAGE[1], field]), "{field:?}");
             assert!(!get(&[ACCEPT, field]), "{field:?}");
@@ -173,6 +184,7 @@ mod tests {
             "application/json;q=0.4, text/html ; q=0.5",
             "application/problem+json;q=0.999,application/xhtml+xml",
             "text/html;q=1.000",
+            "text/html, application/xhtml+xml, image/jxr, */*",
         ] {
             assert!(get(&[("accept", accept)]), "{accept}");
         }
@@ -196,6 +208,9 @@ mod tests {
             "text/html5",
             "image/png,image/*",
             "text/event-stream",
+            // The defaults of Java's `HttpURLConnection`, which follows redirects.
+            "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2",
+            "text/html, image/gif, image/jpeg, */*; q=0.2",
         ] {
             assert!(!get(&[("accept", accept)]), "{accept}");
         }
