@@ -1448,6 +1448,8 @@ async fn a_resumed_session_never_leaves_the_service() {
 
 #[tokio::test]
 async fn only_a_page_load_resumes_a_session() {
+        "return_to=/.//evil.example",
+        "return_to=/%252e%252e//evil.example",
     let world = resuming_world();
     let browser = Browser::log_in(&world).await;
     let with = |fields: &[(&str, &str)]| {

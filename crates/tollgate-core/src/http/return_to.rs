@@ -5,15 +5,16 @@ use std::fmt::Write as _; // into a `String`, which cannot fail
 /// A path of the service itself, with its query: the place to which a login may send the browser
 /// back.
 ///
-/// It begins with exactly one `/`. It consists of at most 2048 visible ASCII characters without
-/// backslashes. A browser therefore never resolves it to another host, scheme or script.
+/// It begins with exactly one `/`, also after a browser has resolved it: its path has no dot
+/// segment. It consists of at most 2048 visible ASCII characters without backslashes. A browser
+/// therefore never resolves it to another host, scheme or script.
 ///
 /// ```
 /// use tollgate::ReturnTo;
 ///
 /// assert_eq!(ReturnTo::parse("/orders?page=2").map(|to| to.to_string()).as_deref(),
 ///     Some("/orders?page=2"));
-/// for foreign in ["https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example"] {
+/// for foreign in ["https://evil.example", "//evil.example", "/\\evil.example", "/.//evil.test"] {
 ///     assert_eq!(ReturnTo::parse(foreign), None);
 /// }
 /// ```
@@ -35,7 +36,7 @@ impl ReturnTo {
         let is_own = target.strip_prefix('/').is_some_and(|rest| {
             // A browser takes `//` and `/\` for the start of a host, and removes tabs and line
             // breaks before it looks.
-            !rest.starts_with('/') && rest.bytes().all(is_plain)
+            !rest.starts_with('/') && rest.bytes().all(is_plain) && !has_dot_segment(rest)
         });
         (is_own && target.len() <= LONGEST).then_some(Self(target))
     }
@@ -107,6 +108,16 @@ impl std::fmt::Display for ReturnTo {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Returns `true` if the path has a segment that a browser removes: `/.//a` becomes `//a`, which a
+/// handler may take for another host.
+fn has_dot_segment(target: &str) -> bool {
+    let path = target.split(['?', '#']).next().unwrap_or_default();
+    path.split('/').any(|segment| {
+        let is_dots = |text: &str| matches!(text, "." | "..");
+        is_dots(segment) || is_dots(&segment.replace("%2e", ".").replace("%2E", "."))
+    })
 }
 
 const fn is_plain(byte: u8) -> bool {

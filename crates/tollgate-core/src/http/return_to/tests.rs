@@ -16,6 +16,8 @@ fn only_paths_of_the_service_are_accepted() {
         "/a#b",
         "/%2F/evil.example",
         "/:80",
+        "/.well-known/a",
+        "/a/..b/...?c=/../d#/../e",
         "/@b",
     ] {
         assert_eq!(ReturnTo::parse(own).unwrap().as_str(), own);
@@ -47,6 +49,15 @@ fn only_paths_of_the_service_are_accepted() {
         "https:evil.example",
         "javascript:alert(1)",
         "data:text/html,x",
+        // A browser removes the dot segments, and requests `//evil.example` of the service.
+        "/.//evil.example",
+        "/..//evil.example",
+        "/a/..//evil.example",
+        "/%2e//evil.example",
+        "/.%2E//evil.example",
+        "/a/.",
+        "/..?b",
+        "/a/%2e%2E#b",
     ] {
         assert_eq!(ReturnTo::parse(foreign), None, "{foreign:?}");
     }
