@@ -170,7 +170,7 @@ impl CookieTransportBuilder {
     /// ```
     /// # use tollgate::session::CookieTransport;
     /// let cookies = CookieTransport::builder().former_domains(["example.com"]).build()?;
-    /// assert_eq!(cookies.clear().iter().count(), 8); // four cookies for the host and the domain
+    /// assert_eq!(cookies.clear().iter().count(), 9); // four cookies, and those of the domain
     /// # Ok::<(), tollgate::ConfigError>(())
     /// ```
     pub fn former_domains(mut self, domains: impl IntoIterator<Item = impl Into<String>>) -> Self {
@@ -392,8 +392,8 @@ impl CookieTransportBuilder {
             .collect();
         let mut former = Vec::new();
         for domain in &former_hosts {
-            former
-                .extend([&self.access_name, &self.binding_name].map(|name| of_host(name, *domain)));
+            let names = [&self.access_name, &self.binding_name, &device];
+            former.extend(names.map(|name| of_host(name, *domain)));
             former.extend(refresh(&self.path, *domain));
         }
         for path in &self.former_paths {

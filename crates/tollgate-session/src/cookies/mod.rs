@@ -276,11 +276,13 @@ impl CookieTransport {
                 ));
             }
         };
+        // First: a client with one place for a host and a domain of the same name (RFC 6265
+        // section 5.3) would delete the new cookies with the former ones.
         let mut edits = HeaderEdits::default();
+        self.expire_former(&mut edits);
         for line in [Some(access), binding, Some(refresh)].into_iter().flatten() {
             edits.push("set-cookie", line);
         }
-        self.expire_former(&mut edits);
         Ok(edits)
     }
 
