@@ -464,15 +464,16 @@ impl CookieTransport {
         &self.0.refresh[0].path
     }
 
-    /// Returns `true` if the request carries a session cookie, with any value.
+    /// Returns `true` if the request carries a cookie of this transport, with any value.
     pub(crate) fn are_in(&self, request: &impl RequestView) -> bool {
-        let mut refresh = self.0.refresh.iter();
+        let [refresh, other] = &self.0.refresh;
+        let mut others = [refresh, other, &self.0.device, &self.0.resumed].into_iter();
         self.name_session_in(request)
-            || refresh.any(|cookie| read::all(request, &cookie.name).next().is_some())
+            || others.any(|cookie| read::all(request, &cookie.name).next().is_some())
     }
 
-    /// Like [`are_in`](Self::are_in), without the refresh cookies, which alone have no effect and
-    /// which a sibling domain can plant.
+    /// Like [`are_in`](Self::are_in), for the access and the binding cookie only. The refresh
+    /// cookies alone have no effect, and a sibling domain can plant them.
     pub(crate) fn name_session_in(&self, request: &impl RequestView) -> bool {
         let cookies = [&self.0.access, &self.0.binding];
         let mut cookies = cookies.iter();

@@ -21,9 +21,9 @@ pub enum Transport {
     /// JSON, for apps that store the tokens themselves. They send the access token as
     /// `Authorization: Bearer`.
     Json,
-    /// Both, at the same paths. A request with `Sec-Fetch-Site`, `Origin` or a session cookie gets
-    /// cookies, any other request gets JSON. Pages cannot remove these fields, so that no script in
-    /// a page gets a token to read. A proxy must not remove them either.
+    /// Both, at the same paths. A request with `Sec-Fetch-Site`, `Origin` or a cookie of the
+    /// transport gets cookies, any other request gets JSON. Pages cannot remove these fields, so
+    /// that no script in a page gets a token to read. A proxy must not remove them either.
     ///
     /// A session stays with the transport of its login: the refresh token of the one is refused by
     /// the other. A request with the access or binding cookie and a bearer token, or with a session
