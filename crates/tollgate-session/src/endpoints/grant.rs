@@ -133,12 +133,13 @@ impl SessionEndpoints {
         // A failure does not delete the cookies: a concurrent request may have just set new ones.
         let sessions = &self.0.sessions;
         let answer = if let Some(cookies) = cookies {
-            if !cookies.has_refresh(request) {
+            let refreshed = cookies.refresh(sessions, wanted, request).await;
+            // Afterwards, so that a cookie of another session is logged in any case.
+            if refreshed.is_err() && !cookies.has_refresh(request) {
                 let detail = "There is no refresh token: log in";
                 let error = Some("invalid_grant");
                 return Err(Refused::new(400, "missing_refresh_token", error, detail));
             }
-            let refreshed = cookies.refresh(sessions, wanted, request).await;
             refreshed.map(|refreshed| in_cookies(&refreshed))
         } else {
             let token = in_content.ok_or_else(|| {
