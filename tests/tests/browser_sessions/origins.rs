@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, Method};
-use axum::response::Html;
+use axum::response::{Html, IntoResponse};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -86,8 +87,11 @@ fn start(cookies: CookieTransportBuilder) -> Service {
         .route_layer(JwtAuth::new(gate.clone()))
         .nest_service("/auth", EndpointService::new(endpoints))
         .layer(cors(gate))
-        .route("/", get(async || Html("<title>api</title>")));
-    let page = Router::new().route("/", get(async || Html("<title>page</title>")));
+        .route("/", get(async || Html("<title>api</title>")))
+        .route("/worker.js", get(worker));
+    let page = Router::new()
+        .route("/", get(async || Html("<title>page</title>")))
+        .route("/worker.js", get(worker));
     runtime.spawn(async move { axum::serve(api, routes).await });
     runtime.spawn(async move { axum::serve(pages, page).await });
     drop(guard);
@@ -230,6 +234,13 @@ fn a_page_of_an_origin_that_is_not_trusted_does_nothing() {
     assert_eq!(service.send(&browser, "/orders", &csrf)["content"], "alice");
 }
 
+/// Fails if one of the responses, as text in JSON, has a token.
+fn assert_no_token(seen: &str) {
+    for member in [r#"\"access_token"#, r#"\"refresh_token"#] {
+        assert!(!seen.contains(member), "{seen}");
+    }
+}
+
 #[test]
 fn no_request_of_a_trusted_page_is_answered_with_a_token() {
     let Some(browser) = Hosts::browser() else {
@@ -240,7 +251,76 @@ fn no_request_of_a_trusted_page_is_answered_with_a_token() {
     let api = format!("https://api.example.test:{}", service.api);
     let seen = browser.run_async(TRICKS, &json!([api])).to_string();
     assert!(seen.contains("csrf_token"), "the login succeeds: {seen}");
-    assert!(!seen.contains("access_token") && !seen.contains("refresh_token"));
+    assert_no_token(&seen);
+}
+
+/// Sends requests by itself, and reads the responses to the forms of its pages.
+const WORKER: &str = "\
+    self.oninstall = () => self.skipWaiting();\n\
+    self.onactivate = event => event.waitUntil(clients.claim());\n\
+    self.onfetch = event => {\n\
+        if (event.request.mode !== 'navigate' || event.request.method !== 'POST') return;\n\
+        const text = fetch(event.request).then(got => got.text());\n\
+        event.respondWith(text.then(text => new Response(text)));\n\
+    };\n\
+    self.onmessage = async ({ data: api, ports }) => {\n\
+        const seen = [];\n\
+        const headers = { ORIGIN: '', 'Sec-Fetch-Site': '', 'sec-fetch-mode': 'navigate' };\n\
+        for (const path of ['/auth/login', '/auth/refresh'])\n\
+        for (const mode of ['cors', 'no-cors', 'same-origin'])\n\
+        for (const credentials of ['include', 'omit']) {\n\
+            const wanted = { method: 'POST', mode, credentials, headers };\n\
+            try {\n\
+                const got = await fetch(new Request(api + path, wanted));\n\
+                seen.push(await got.text());\n\
+            } catch { seen.push('error'); }\n\
+        }\n\
+        ports[0].postMessage(seen);\n\
+    };";
+
+async fn worker() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/javascript")], WORKER)
+}
+
+const BY_WORKER: &str = "\
+    const [api] = args;\n\
+    const workers = navigator.serviceWorker;\n\
+    const controlled = new Promise(done => workers.oncontrollerchange = done);\n\
+    await workers.register('/worker.js');\n\
+    await controlled;\n\
+    const channel = new MessageChannel();\n\
+    const answer = new Promise(done => channel.port1.onmessage = done);\n\
+    workers.controller.postMessage(api, [channel.port2]);\n\
+    const seen = (await answer).data;\n\
+    if (location.origin === api) {\n\
+        document.body.innerHTML = `<iframe name=frame></iframe>\n\
+            <form method=post target=frame action=/auth/login></form>`;\n\
+        const frame = document.querySelector('iframe');\n\
+        const loaded = new Promise(done => frame.onload = done);\n\
+        document.querySelector('form').submit();\n\
+        await loaded;\n\
+        seen.push('form: ' + frame.contentDocument.body.textContent);\n\
+    }\n\
+    return seen;";
+
+#[test]
+fn a_service_worker_gets_no_token_to_read() {
+    let Some(browser) = Hosts::browser() else {
+        return;
+    };
+    let service = start(CookieTransport::builder());
+    let api = format!("https://api.example.test:{}", service.api);
+    for page in [
+        format!("https://app.example.test:{}/", service.pages),
+        format!("{api}/"),
+    ] {
+        browser.visit(&page);
+        let seen = browser.run_async(BY_WORKER, &json!([api])).to_string();
+        assert!(seen.contains("csrf_token"), "a login succeeds: {seen}");
+        assert_no_token(&seen);
+        let reads_form = seen.contains("form: {");
+        assert_eq!(reads_form, page.starts_with(&api), "{seen}");
+    }
 }
 
 /// The user allows third-party cookies, or blocks them.
