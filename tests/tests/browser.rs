@@ -6,6 +6,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::sync::mpsc;
+use std::time::Duration;
 
 use serde_json::json;
 use tollgate_tests::browser::Browser;
@@ -70,4 +71,36 @@ fn chromium_keeps_host_cookies_of_localhost_and_sends_fetch_metadata() {
     assert!(browser.cookie("__Host-a").is_some());
     browser.switch_to(&first);
     assert!(browser.url().ends_with('/'));
+}
+
+#[test]
+fn chromium_marks_the_pages_that_it_loads_before_a_click() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let (port, requests) = serve("cache-control: no-store\r\n");
+    browser.visit(&format!("http://localhost:{port}/"));
+    for (kind, path) in [("prefetch", "/prefetched"), ("prerender", "/prerendered")] {
+        browser.run(
+            "const rules = document.createElement('script');\n\
+             const [kind, path] = arguments;\n\
+             rules.type = 'speculationrules';\n\
+             rules.text = JSON.stringify({ [kind]: [{ urls: [path], eagerness: 'immediate' }] });\n\
+             document.head.append(rules);",
+            &json!([kind, path]),
+        );
+        let wanted = format!("GET {path} ");
+        let head = loop {
+            let head = requests.recv_timeout(Duration::from_secs(30)).unwrap();
+            if head[0].starts_with(&wanted) {
+                break head;
+            }
+        };
+        let has = |text: &str| {
+            head.iter()
+                .any(|line| line.to_lowercase().starts_with(text))
+        };
+        assert!(has("sec-fetch-mode: navigate"), "{head:?}");
+        assert!(has("sec-purpose: prefetch"), "{head:?}");
+    }
 }
