@@ -163,7 +163,7 @@ fn set_cookies(answer: &Answer) -> Vec<String> {
 fn assert_unreadable(answer: &Answer, what: &str) {
     let text = String::from_utf8_lossy(&answer.body);
     assert!(
-        !text.contains("\"access_token") && !text.contains("\"refresh_token"),
+        !text.contains("\"access_token\"") && !text.contains("\"refresh_token\""),
         "{what}: {text}"
     );
 }
