@@ -325,6 +325,82 @@ async fn endpoints_throttle_by_default() {
 }
 
 #[tokio::test]
+async fn decoys_do_not_hide_a_name() {
+    let spellings = (1..16_u8).map(|bits| {
+        let letter = |(at, letter): (usize, char)| match bits >> at & 1 {
+            1 => letter.to_ascii_uppercase(),
+            _ => letter,
+        };
+        "user".chars().enumerate().map(letter).collect::<String>()
+    });
+    let spellings: Vec<_> = spellings.chain(["EMAIL".into(), "Email".into()]).collect();
+    let (endpoints, calls) = endpoints(Transport::Json);
+    for at in 0..30 {
+        let members = spellings.iter().map(|name| format!(r#""{name}":"{name}-{at}","#));
+        let members: String = members.collect();
+        let content = format!(r#"{{{members}"user":"alice","password":"a"}}"#);
+        let refused = endpoints.respond(request(&content, [203, 0, 113, 7])).await;
+        assert!([400, 429].contains(&refused.status));
+    }
+    for at in 0..30 {
+        let content = r#"{"user":"alice","password":"a"}"#;
+        let mut decoys = request(content, [203, 0, 113, 7]);
+        for name in 0..20 {
+            let value = format!("Basic {}", ["YTo", "Yjo", "Yzo"][name % 3]);
+            decoys.headers.push(("authorization".to_owned(), value.into_bytes()));
+        }
+        assert!([400, 429].contains(&endpoints.respond(decoys).await.status), "{at}");
+    }
+    assert!(calls.load(Ordering::Relaxed) <= 10);
+
+    let (sessions, _) = new();
+    let names = (0..17).map(|at| format!("decoy-{at}"));
+    let many = names.fold(LoginAttempt::new(), LoginAttempt::name);
+    assert!(sessions.attempt(&LoginThrottle::default(), many).await.is_err());
+}
+
+#[tokio::test]
+async fn basic_credentials_count_in_every_spelling() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let login = move |_: LoginRequest| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        async { Err(LoginFailure::refused()) }
+    };
+    let builder = SessionEndpoints::builder(new().0, Transport::Json).login(login);
+    let endpoints = builder.build().unwrap();
+    // `al?e~:a`, of the standard and the URL alphabet, with and without padding.
+    for at in 0..40 {
+        let value = [
+            "Basic YWw/ZX46YQ==",
+            "basic YWw_ZX46YQ==",
+            "BASIC  YWw/ZX46YQ",
+            "Basic YWw_ZX46YQ=",
+        ][at % 4];
+        let mut guess = request("", [203, 0, 113, 7]);
+        guess.headers.push(("authorization".to_owned(), value.into()));
+        endpoints.respond(guess).await;
+    }
+    assert_eq!(calls.load(Ordering::Relaxed), 10);
+}
+
+#[tokio::test]
+async fn translated_addresses_are_networks_of_ipv4() {
+    let (sessions, _) = new();
+    // All clients of IPv4 come through one translator (RFC 6052).
+    for at in 0..10 {
+        let translated: IpAddr = "64:ff9b::203.0.113.7".parse().unwrap();
+        assert!(fails(&sessions, "alice", translated).await, "{at}");
+    }
+    assert!(!fails(&sessions, "alice", [203, 0, 113, 7]).await);
+    let other: IpAddr = "64:ff9b::203.0.113.8".parse().unwrap();
+    assert!(fails(&sessions, "alice", other).await);
+    // A network of 6to4 has 65,536 networks of its own (RFC 3056).
+    let hop: IpAddr = "2002:cb00:7107:9::1".parse().unwrap();
+    assert!(!fails(&sessions, "alice", hop).await);
+}
+
+#[tokio::test]
 async fn a_device_cookie_survives_strangers_and_an_undeclared_proxy() {
     let cookies = CookieTransport::builder().build().unwrap();
     let (endpoints, _) = endpoints(Transport::Cookie(cookies));
@@ -366,6 +442,30 @@ async fn a_device_cookie_survives_strangers_and_an_undeclared_proxy() {
     assert_eq!(endpoints.respond(known).await.status, 200);
     let other = by_proxy(r#"{"user":"bob","password":"right"}"#);
     assert_eq!(endpoints.respond(other).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_sibling_host_cannot_hide_a_device() {
+    let cookies = CookieTransport::builder().dangerous_domain("shop.example");
+    let (endpoints, _) = endpoints(Transport::Cookie(cookies.build().unwrap()));
+    let right = r#"{"user":"alice","password":"right"}"#;
+    let answer = |content: &str, cookie: &str| {
+        let mut request = request(content, [203, 0, 113, 7]);
+        request.headers.push(("cookie".to_owned(), cookie.into()));
+        endpoints.respond(request)
+    };
+    let first = answer(right, "").await;
+    let lines = first.headers.iter().map(|(_, value)| String::from_utf8_lossy(value));
+    let mut lines = lines.filter(|line| line.contains("session-device="));
+    let line = lines.next().unwrap();
+    let cookie = line.split(';').next().unwrap();
+    for _ in 0..10 {
+        answer(r#"{"user":"alice","password":"a"}"#, "").await;
+    }
+    assert_eq!(answer(right, "").await.status, 429);
+    let name = cookie.split('=').next().unwrap();
+    let tossed = format!("{name}=tossed; {name}=; {cookie}");
+    assert_eq!(answer(right, &tossed).await.status, 200);
 }
 
 #[test]

@@ -293,10 +293,14 @@ impl CookieTransport {
         self.0.device.set(token, life).ok()
     }
 
-    /// Returns the device token of a request.
-    pub(crate) fn device(&self, request: &impl RequestView) -> Option<String> {
-        let value = read::all(request, &self.0.device.name).next()?;
-        Some(std::str::from_utf8(value).ok()?.to_owned())
+    /// Returns the device tokens of a request. A sibling host can add cookies of the same name to
+    /// those of a domain.
+    pub(crate) fn devices<'r>(
+        &'r self,
+        request: &'r impl RequestView,
+    ) -> impl Iterator<Item = &'r str> {
+        let values = read::all(request, &self.0.device.name);
+        values.filter_map(|value| std::str::from_utf8(value).ok())
     }
 
     fn expire_former(&self, edits: &mut HeaderEdits) {

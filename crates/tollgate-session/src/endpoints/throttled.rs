@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 
-use base64_simd::STANDARD;
+use base64_simd::STANDARD_NO_PAD;
 use serde_json::{Map, Value};
 use tollgate_core::RequestView;
 
 use super::SessionEndpoints;
 use super::content::Unreadable;
 use super::login::{LoginFailure, LoginRequest};
-use super::refused::Refused;
+use super::refused::{self, Refused};
 use crate::sessions::{Login, LoginAttempt, PendingLogin, TooManyAttempts};
 
 /// The members of the content that are read as user names.
@@ -17,26 +17,46 @@ const MEMBERS: [&str; 5] = ["username", "user", "email", "login", "name"];
 
 /// Returns the names that the request contains. A login function may read any of them, so that the
 /// attempt counts for all.
-fn names(request: &LoginRequest) -> Vec<String> {
+///
+/// # Errors
+/// The request is malformed if a member is there in two spellings, or a header field twice. It
+/// could hide a name among others, or count for many users at once.
+fn names(request: &LoginRequest) -> Result<Vec<String>, Refused> {
     let content = request.read::<Map<String, Value>>().unwrap_or_default();
-    let known = |name: &str| MEMBERS.iter().any(|known| name.eq_ignore_ascii_case(known));
-    let members = content.into_iter().filter(|(name, _)| known(name));
-    let in_content = members.filter_map(|(_, value)| match value {
-        Value::String(name) => Some(name),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    });
-    let lines = request.request().header("authorization");
-    in_content.chain(lines.filter_map(basic)).collect()
+    let mut names = Vec::new();
+    for known in MEMBERS {
+        let mut values = content
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case(known));
+        match (values.next(), values.next()) {
+            (Some((_, Value::String(name))), None) => names.push(name.clone()),
+            (Some((_, Value::Number(number))), None) => names.push(number.to_string()),
+            (_, Some(_)) => return Err(refused::malformed()),
+            _ => {}
+        }
+    }
+    let mut lines = request.request().header("authorization");
+    names.extend(lines.next().and_then(basic));
+    match lines.next() {
+        Some(_) => Err(refused::malformed()),
+        None => Ok(names),
+    }
 }
 
-/// Returns the user of Basic credentials (RFC 7617).
+/// Returns the user of Basic credentials (RFC 7617), in every spelling that a decoder may accept.
 fn basic(line: &[u8]) -> Option<String> {
-    let (scheme, rest) = line.split_at_checked(6)?;
-    if !scheme.eq_ignore_ascii_case(b"basic ") {
+    let (scheme, rest) = line.trim_ascii().split_at_checked(5)?;
+    if !scheme.eq_ignore_ascii_case(b"basic") {
         return None;
     }
-    let decoded = STANDARD.decode_to_vec(rest.trim_ascii()).ok()?;
+    let rest = rest.trim_ascii().iter().filter(|byte| **byte != b'=');
+    let standard = rest.map(|byte| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        byte => *byte,
+    });
+    let standard: Vec<u8> = standard.collect();
+    let decoded = STANDARD_NO_PAD.decode_to_vec(standard).ok()?;
     let user = decoded.split(|byte| *byte == b':').next()?;
     Some(String::from_utf8_lossy(user).into_owned())
 }
@@ -51,7 +71,7 @@ fn attempt_of(request: &LoginRequest, names: Vec<String>, proxies: usize) -> Log
     let Some(address) = address.and_then(|address| address.parse::<IpAddr>().ok()) else {
         return attempt;
     };
-    let forwarded = ["x-forwarded-for", "forwarded"]
+    let forwarded = ["x-forwarded-for", "forwarded", "x-real-ip"]
         .iter()
         .any(|name| request.request().header(name).next().is_some());
     if proxies == 0 && forwarded && is_private(address) {
@@ -71,11 +91,12 @@ impl SessionEndpoints {
         };
         let names = match &self.0.login_name {
             Some(name) => name(request).into_iter().collect(),
-            None => names(request),
+            None => names(request)?,
         };
         let mut attempt = attempt_of(request, names, self.0.proxies);
-        if let Some(token) = self.cookies().and_then(|it| it.device(request.request())) {
-            attempt = attempt.device(token);
+        if let Some(cookies) = self.cookies() {
+            let tokens = cookies.devices(request.request());
+            attempt = tokens.fold(attempt, LoginAttempt::device);
         }
         let pending = self.0.sessions.attempt(throttle, attempt).await;
         let refused = |it: TooManyAttempts| LoginFailure::too_many_attempts(it.retry_after()).0;
@@ -107,7 +128,9 @@ impl SessionEndpoints {
 const fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => {
-            address.is_private() || address.is_loopback() || address.is_link_local()
+            // RFC 6598: the addresses behind a carrier's NAT, which clouds use inside.
+            let shared = matches!(address.octets(), [100, 64..=127, ..]);
+            shared || address.is_private() || address.is_loopback() || address.is_link_local()
         }
         IpAddr::V6(address) => {
             address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()

@@ -13,8 +13,10 @@ use crate::throttle::{
     normalized, wait,
 };
 
-/// The largest number of names of an attempt. Further ones are ignored.
+/// The largest number of names of an attempt.
 const MOST_NAMES: usize = 16;
+/// The largest number of device tokens that are read.
+const MOST_DEVICES: usize = 16;
 
 /// The facts that a login attempt is counted by, for [`Sessions::attempt`].
 ///
@@ -30,7 +32,9 @@ const MOST_NAMES: usize = 16;
 pub struct LoginAttempt {
     names: Vec<String>,
     network: Option<Network>,
-    device: Option<String>,
+    devices: Vec<String>,
+    /// Whether there were more names than are counted.
+    too_many_names: bool,
 }
 
 impl LoginAttempt {
@@ -41,14 +45,17 @@ impl LoginAttempt {
 
     /// Adds the user name that the client sent, whether or not the user exists. White space around
     /// it and its case do not count. If the service treats other spellings as equal, pass the one
-    /// that it looks up. With several names, the attempt counts for each of them.
+    /// that it looks up. With several names, the attempt counts for each of them. One with more than
+    /// 16 is refused.
     #[must_use]
     pub fn name(mut self, name: impl AsRef<str>) -> Self {
         let name = normalized(name.as_ref());
-        if let Some(name) = name.filter(|name| !self.names.contains(name))
-            && self.names.len() < MOST_NAMES
-        {
-            self.names.push(name);
+        if let Some(name) = name.filter(|name| !self.names.contains(name)) {
+            if self.names.len() < MOST_NAMES {
+                self.names.push(name);
+            } else {
+                self.too_many_names = true;
+            }
         }
         self
     }
@@ -62,10 +69,12 @@ impl LoginAttempt {
     }
 
     /// Sets the device token that the client sent, of [`PendingLogin::succeeded`]. An invalid one
-    /// is ignored.
+    /// is ignored. Of several, up to 16 are read, and the first valid one counts.
     #[must_use]
     pub fn device(mut self, token: impl Into<String>) -> Self {
-        self.device = Some(token.into());
+        if self.devices.len() < MOST_DEVICES {
+            self.devices.push(token.into());
+        }
         self
     }
 }
@@ -187,7 +196,8 @@ impl Sessions {
     /// logged once.
     ///
     /// # Errors
-    /// [`TooManyAttempts`] if a budget is exhausted. Do not check the password then.
+    /// [`TooManyAttempts`] if a budget is exhausted, or the attempt has more than 16 names. Do not
+    /// check the password then.
     ///
     /// ```
     #[doc = include_str!("../../doc/sessions.md")]
@@ -209,12 +219,18 @@ impl Sessions {
         attempt: LoginAttempt,
     ) -> Result<PendingLogin, TooManyAttempts> {
         report_missing(&attempt);
+        if attempt.too_many_names {
+            let retry_after = Duration::from_secs(1);
+            return Err(TooManyAttempts { retry_after });
+        }
         let now = self.now();
         let (rules, issuer) = (&self.0.rules, self.0.issuer.name());
-        let token = attempt.device.as_deref();
+        let devices = attempt.devices;
         let device = |name: &str| {
-            let token = DeviceToken::read(token?, &rules.keys, issuer, name, now)?;
-            Some(token.id)
+            let tokens = devices.iter();
+            let mut valid = tokens
+                .filter_map(|token| DeviceToken::read(token, &rules.keys, issuer, name, now));
+            Some(valid.next()?.id)
         };
         let names: Vec<_> = attempt
             .names

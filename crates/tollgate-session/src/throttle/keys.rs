@@ -1,19 +1,20 @@
 //! The keys of the budgets.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::charge::AttemptKey;
 use crate::refresh::RefreshKey;
 
 /// A network: an IPv4 address, or the first 64 bits of an IPv6 address, as a provider gives each
-/// customer at least a /64.
+/// customer at least a /64. A translated IPv4 address (RFC 6052, RFC 3056) is one of IPv4, as
+/// all of them share a /64, or each has a /48.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Network([u8; 9]);
 
 impl Network {
     pub(crate) fn of(address: IpAddr) -> Self {
         let mut bytes = [0; 9];
-        match address.to_canonical() {
+        match ipv4_of(address.to_canonical()) {
             IpAddr::V4(address) => {
                 bytes[0] = 4;
                 bytes[1..5].copy_from_slice(&address.octets());
@@ -24,6 +25,18 @@ impl Network {
             }
         }
         Self(bytes)
+    }
+}
+
+/// Replaces an IPv6 address that contains an IPv4 address in a well-known place: NAT64 and 6to4.
+const fn ipv4_of(address: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = address else {
+        return address;
+    };
+    match v6.octets() {
+        [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d]
+        | [0x20, 0x02, a, b, c, d, ..] => IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
+        _ => address,
     }
 }
 

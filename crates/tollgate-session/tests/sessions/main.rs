@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 mod actors;
+mod attempts;
 mod configuration;
 mod continuation;
 mod damaged;
