@@ -7,12 +7,15 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::time::timeout;
 use tollgate_core::__private::CsrfForm;
 use tollgate_core::{BoxFuture, UnreadContent};
+
+/// Shorter frames are joined, in bytes.
+const SHORT: usize = 1024;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -48,6 +51,8 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub struct FormBody {
     /// The frames that were read before the decision.
     read: VecDeque<Frame<Bytes>>,
+    /// The content of short frames after them, while the form is read.
+    short: BytesMut,
     /// `None` after its end.
     rest: Option<Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>>,
 }
@@ -61,6 +66,7 @@ impl FormBody {
     {
         Self {
             read: VecDeque::new(),
+            short: BytesMut::new(),
             rest: Some(Box::pin(Rest { body })),
         }
     }
@@ -79,12 +85,30 @@ impl FormBody {
         Poll::Ready(frame)
     }
 
+    /// Keeps a frame. Short ones become one, as each of them needs more memory than its content.
+    fn keep(&mut self, frame: Frame<Bytes>) {
+        match frame.data_ref() {
+            Some(data) if data.len() < SHORT => self.short.extend_from_slice(data),
+            _ => {
+                self.join_short();
+                self.read.push_back(frame);
+            }
+        }
+    }
+
+    fn join_short(&mut self) {
+        if !self.short.is_empty() {
+            let joined = self.short.split().freeze();
+            self.read.push_back(Frame::data(joined));
+        }
+    }
+
     /// Reads what the form needs. Returns whether the content ended.
     async fn read_start(&mut self, form: &mut CsrfForm) -> Result<bool, UnreadContent> {
         while let Some(frame) = poll_fn(|context| self.poll_rest(context)).await {
             let frame = frame.map_err(|_| UnreadContent::Broken)?;
             let is_enough = frame.data_ref().is_some_and(|data| form.push(data));
-            self.read.push_back(frame);
+            self.keep(frame);
             if is_enough {
                 return Ok(false);
             }
@@ -182,6 +206,7 @@ where
     let mut body = wrap(cast::<B, T>(body)?);
     Ok(Box::pin(async move {
         let read = timeout(CsrfForm::TIMEOUT, body.read_start(&mut form)).await;
+        body.join_short();
         let ended = read.unwrap_or(Err(UnreadContent::TooSlow));
         let Ok(body) = cast::<T, B>(unwrap(body)) else {
             unreachable!("both are one type")
