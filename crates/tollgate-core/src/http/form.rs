@@ -138,6 +138,9 @@ fn multipart(content: &[u8], delimiter: &[u8], is_whole: bool) -> Option<Vec<For
         if let Some(epilogue) = rest.strip_prefix(b"--") {
             return b"\r\n".starts_with(epilogue).then_some(fields);
         }
+        if rest.starts_with(delimiter) {
+            return None; // two delimiters share a line break
+        }
         let Some(part) = rest.strip_prefix(b"\r\n") else {
             return (!is_whole && matches!(rest, b"" | b"\r" | b"-")).then_some(fields);
         };

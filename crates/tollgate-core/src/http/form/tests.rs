@@ -147,6 +147,70 @@ fn a_file_is_marked() {
     assert!(fields.is_some_and(|fields| fields[0].is_file));
 }
 
+/// The parts of a whole form: the pieces between delimiters (RFC 2046 section 5.1.1), where the
+/// first delimiter has no line break before it.
+fn plain(content: &str) -> Option<Vec<FormField>> {
+    let all = format!("\r\n{content}");
+    let pieces: Vec<_> = all.split("\r\n--XX").collect();
+    let (first, rest) = pieces.split_first()?;
+    let (last, parts) = rest.split_last()?;
+    if !first.is_empty() || !["--", "--\r", "--\r\n"].contains(last) {
+        return None;
+    }
+    let parts = parts.iter().map(|part| part.strip_prefix("\r\n"));
+    parts.map(|part| part_of(part?.as_bytes())).collect()
+}
+
+#[test]
+fn two_delimiters_share_no_line_break() {
+    let hidden = "--XX\r\n--XX:\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--XX--";
+    assert_eq!(read(PARTS, hidden, true), None);
+    assert_eq!(plain(hidden), None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
+    #[test]
+    fn a_multipart_form_is_divided_at_its_delimiters(
+        pieces in proptest::collection::vec(
+            prop_oneof![
+                4 => Just("--XX\r\n"),
+                4 => Just("\r\n--XX\r\n"),
+                2 => Just("\r\n--XX--"),
+                6 => Just("Content-Disposition: form-data; name=\"a\"\r\n\r\nv"),
+                2 => Just("Content-Disposition: form-data; name=\"csrf_token\"\r\n\r\n"),
+                1 => Just("content-disposition: form-data; name=\"b\"; filename=\"b\"\r\n\r\n"),
+                1 => Just("X: y\r\n"),
+                1 => Just("\r\n"),
+                1 => Just("--XX"),
+                1 => Just("--"),
+                1 => Just(":"),
+                1 => Just("\r"),
+                1 => Just("\n"),
+                1 => Just("-"),
+            ],
+            0..9,
+        ),
+        has_start: bool,
+        has_end: bool,
+        cut in 0_usize..400,
+    ) {
+        let start = if has_start { "--XX\r\n" } else { "" };
+        let end = if has_end { "\r\n--XX--\r\n" } else { "" };
+        let content = format!("{start}{}{end}", pieces.concat());
+        let form = form(PARTS).expect("a form");
+        let fields = form.fields(content.as_bytes(), true);
+        prop_assert_eq!(&fields, &plain(&content));
+        // A start has the first of them, or none.
+        let start = &content.as_bytes()[..cut.min(content.len())];
+        if let (Some(all), some) = (fields, form.fields(start, false)) {
+            let some = some.expect("the start of a well-formed form");
+            prop_assert_eq!(&all[..some.len()], &some[..]);
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn every_content_is_read_within_its_bounds(
