@@ -5,6 +5,8 @@
 mod actix;
 #[path = "conformance/axum.rs"]
 mod axum;
+#[path = "conformance/forms.rs"]
+mod forms;
 #[path = "conformance/tower.rs"]
 mod tower;
 

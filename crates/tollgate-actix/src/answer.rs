@@ -1,5 +1,6 @@
 //! The responses to a `HEAD` request and to a request whose content is not read.
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,12 +16,13 @@ pub(crate) type Content = Pin<Box<BodyStream<Payload>>>;
 
 /// Creates the response to a request whose content is not read to its end.
 pub(crate) fn of_unread(answer: &Answer, content: Content) -> HttpResponse {
-    of_answer(answer)
-        .map_body(|_, answer| Unread {
-            answer,
-            _content: content,
-        })
-        .map_into_boxed_body()
+    of_answer(answer).map_body(|_, answer| keeping(answer, content))
+}
+
+/// Adds the content of the request, which is not read to its end, to the body of a response.
+pub(crate) fn keeping(answer: BoxBody, content: impl Any) -> BoxBody {
+    let _content = Box::new(content);
+    Unread { answer, _content }.boxed()
 }
 
 /// A response body that keeps the content of the request. actix-web closes the connection after
@@ -28,7 +30,7 @@ pub(crate) fn of_unread(answer: &Answer, content: Content) -> HttpResponse {
 /// without a time limit.
 struct Unread {
     answer: BoxBody,
-    _content: Content,
+    _content: Box<dyn Any>,
 }
 
 impl MessageBody for Unread {

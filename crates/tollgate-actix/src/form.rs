@@ -38,7 +38,9 @@ impl Form {
         while let Some(piece) = poll_fn(|cx| Pin::new(&mut self.rest).poll_next(cx)).await {
             let piece = piece.map_err(|_| UnreadContent::Broken)?;
             let is_enough = form.push(&piece);
-            self.read.push_back(piece);
+            if !piece.is_empty() {
+                self.read.push_back(piece);
+            }
             if is_enough {
                 return Ok(false);
             }
@@ -47,17 +49,19 @@ impl Form {
     }
 }
 
-/// Reads the start of a form, and decides then. The request keeps its whole content.
+/// Reads the start of a form, and decides then. The request keeps its whole content. Of a refused
+/// one, the content that is not read to its end is returned beside it.
 pub(crate) async fn decide(
     (mut form, gate): (CsrfForm, Gate),
     mut request: ServiceRequest,
-) -> (Result<Authentication, Refusal>, ServiceRequest) {
+) -> (Result<Authentication, Refusal>, ServiceRequest, Option<Payload>) {
     let mut content = Form {
         read: VecDeque::new(),
         rest: request.take_payload(),
     };
     let read = timeout(CsrfForm::TIMEOUT, content.read_start(&mut form)).await;
     let ended = read.unwrap_or(Err(UnreadContent::TooSlow));
+    let is_whole = matches!(ended, Ok(true));
     request.set_payload(Payload::Stream {
         payload: Box::pin(content),
     });
@@ -67,5 +71,7 @@ pub(crate) async fn decide(
         Step::Ready(decided) => decided,
         Step::Pending(decision) => decision.await,
     };
-    (decided, request)
+    let is_unread = decided.is_err() && !is_whole;
+    let unread = is_unread.then(|| request.take_payload());
+    (decided, request, unread)
 }

@@ -7,13 +7,13 @@ use std::task::{Context, Poll, ready};
 
 use actix_web::HttpMessage;
 use actix_web::body::EitherBody;
-use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
+use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse};
 use pin_project_lite::pin_project;
 use tollgate_core::__private::actix::{View, keep};
 use tollgate_core::__private::refusing;
 use tollgate_core::{Authentication, BoxFuture, HeaderEdits, Policy, Refusal, Step};
 
-use crate::{form, renewal};
+use crate::{answer, form, renewal};
 
 const SPENT: &str = "polled after it was ready";
 
@@ -88,7 +88,10 @@ struct Reading<S> {
     duty: Duty,
 }
 
-type Decision = Pin<Box<dyn Future<Output = (Result<Authentication, Refusal>, ServiceRequest)>>>;
+/// The content of a refused request that is not read to its end comes with the decision.
+type Decision = Pin<
+    Box<dyn Future<Output = (Result<Authentication, Refusal>, ServiceRequest, Option<Payload>)>>,
+>;
 
 /// A response that waits for its renewed token.
 struct Renewing<R> {
@@ -198,9 +201,16 @@ where
                 }
                 StateProjection::Reading { reading } => {
                     let asked = reading.as_mut().expect(SPENT);
-                    let (decided, request) = ready!(asked.decision.as_mut().poll(cx));
+                    let (decided, request, unread) = ready!(asked.decision.as_mut().poll(cx));
                     let Reading { service, duty, .. } = *reading.take().expect(SPENT);
-                    go_on(&service, &duty, request, decided)
+                    match (go_on(&service, &duty, request, decided), unread) {
+                        (State::Refused { response }, Some(unread)) => State::Refused {
+                            response: response.map(|response| {
+                                response.map_body(|_, body| answer::keeping(body, unread))
+                            }),
+                        },
+                        (next, _) => next,
+                    }
                 }
                 StateProjection::Accepted { response, renewal } => {
                     let response = ready!(response.poll(cx))?;
