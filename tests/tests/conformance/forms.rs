@@ -12,11 +12,12 @@ use ::axum::Router;
 use ::axum::body::Body;
 use ::axum::routing::post;
 use bytes::Bytes;
-use futures_util::{StreamExt as _, stream};
+use futures_util::stream::{self, LocalBoxStream};
+use futures_util::StreamExt as _;
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use serde_json::json;
-use tollgate_core::{Gate, Key, SigningKey, Source, Verifier};
+use tollgate_core::{Gate, Key, Rejection, SigningKey, Source, Verifier};
 use tollgate_testkit::conformance::{Request, Response};
 use tollgate_tower::FormBody;
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -119,6 +120,7 @@ fn forms() -> Vec<(&'static str, Vec<u8>, bool)> {
 }
 
 type Pieces = Vec<Bytes>;
+type Piece = Result<Bytes, actix_web::error::PayloadError>;
 
 /// A framework whose handler answers with the content of the request.
 trait Echo {
@@ -192,8 +194,7 @@ impl Echo for Actix {
             let payload = stream::iter(pieces.into_iter().map(Ok)).boxed_local();
             let (sent, _) = sent.to_request().replace_payload(Payload::Stream { payload });
             let response = framework::call_service(&app, sent).await;
-            let rejection = response.response().extensions().get();
-            let rejection = rejection.map(tollgate_core::Rejection::kind);
+            let rejection = response.response().extensions().get().map(Rejection::kind);
             let status = response.status().as_u16();
             let fields = response.headers().iter();
             let fields: Vec<_> = fields
@@ -332,7 +333,7 @@ async fn connections_of_forms_on_actix() {
 
 /// The status of a form on actix-web, its `connection` field, and whether the response keeps the
 /// content, so that actix-web closes the connection.
-async fn unread(payload: actix_web::dev::BoxedPayloadStream) -> (u16, Option<String>, bool) {
+async fn unread(payload: LocalBoxStream<'static, Piece>) -> (u16, Option<String>, bool) {
     let app = App::new()
         .route("/resource", web::post().to(async |content: Bytes| content))
         .wrap(tollgate_actix::JwtAuth::new(gate()));
