@@ -54,7 +54,11 @@ impl Form {
 pub(crate) async fn decide(
     (mut form, gate): (CsrfForm, Gate),
     mut request: ServiceRequest,
-) -> (Result<Authentication, Refusal>, ServiceRequest, Option<Payload>) {
+) -> (
+    Result<Authentication, Refusal>,
+    ServiceRequest,
+    Option<Payload>,
+) {
     let mut content = Form {
         read: VecDeque::new(),
         rest: request.take_payload(),

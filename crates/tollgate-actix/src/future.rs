@@ -90,7 +90,15 @@ struct Reading<S> {
 
 /// The content of a refused request that is not read to its end comes with the decision.
 type Decision = Pin<
-    Box<dyn Future<Output = (Result<Authentication, Refusal>, ServiceRequest, Option<Payload>)>>,
+    Box<
+        dyn Future<
+            Output = (
+                Result<Authentication, Refusal>,
+                ServiceRequest,
+                Option<Payload>,
+            ),
+        >,
+    >,
 >;
 
 /// A response that waits for its renewed token.

@@ -249,7 +249,7 @@ async fn a_device_is_known_by_its_own_name_alone() {
 
 #[derive(serde::Deserialize)]
 struct Credentials {
-    #[serde(alias = "email")]
+    #[serde(alias = "email", alias = "identifier", alias = "User-Name")]
     user: String,
     password: String,
 }
@@ -336,7 +336,9 @@ async fn decoys_do_not_hide_a_name() {
     let spellings: Vec<_> = spellings.chain(["EMAIL".into(), "Email".into()]).collect();
     let (endpoints, calls) = endpoints(Transport::Json);
     for at in 0..30 {
-        let members = spellings.iter().map(|name| format!(r#""{name}":"{name}-{at}","#));
+        let members = spellings
+            .iter()
+            .map(|name| format!(r#""{name}":"{name}-{at}","#));
         let members: String = members.collect();
         let content = format!(r#"{{{members}"user":"alice","password":"a"}}"#);
         let refused = endpoints.respond(request(&content, [203, 0, 113, 7])).await;
@@ -347,16 +349,31 @@ async fn decoys_do_not_hide_a_name() {
         let mut decoys = request(content, [203, 0, 113, 7]);
         for name in 0..20 {
             let value = format!("Basic {}", ["YTo", "Yjo", "Yzo"][name % 3]);
-            decoys.headers.push(("authorization".to_owned(), value.into_bytes()));
+            decoys
+                .headers
+                .push(("authorization".to_owned(), value.into_bytes()));
         }
-        assert!([400, 429].contains(&endpoints.respond(decoys).await.status), "{at}");
+        assert!(
+            [400, 429].contains(&endpoints.respond(decoys).await.status),
+            "{at}"
+        );
     }
-    assert!(calls.load(Ordering::Relaxed) <= 10);
+    for at in 0..30 {
+        let member = ["identifier", "User-Name", "email"][at % 3];
+        let content = format!(r#"{{"{member}":"alice","password":"a"}}"#);
+        endpoints.respond(request(&content, [203, 0, 113, 7])).await;
+    }
+    assert_eq!(calls.load(Ordering::Relaxed), 10);
 
     let (sessions, _) = new();
     let names = (0..17).map(|at| format!("decoy-{at}"));
     let many = names.fold(LoginAttempt::new(), LoginAttempt::name);
-    assert!(sessions.attempt(&LoginThrottle::default(), many).await.is_err());
+    assert!(
+        sessions
+            .attempt(&LoginThrottle::default(), many)
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
@@ -378,7 +395,9 @@ async fn basic_credentials_count_in_every_spelling() {
             "Basic YWw_ZX46YQ=",
         ][at % 4];
         let mut guess = request("", [203, 0, 113, 7]);
-        guess.headers.push(("authorization".to_owned(), value.into()));
+        guess
+            .headers
+            .push(("authorization".to_owned(), value.into()));
         endpoints.respond(guess).await;
     }
     assert_eq!(calls.load(Ordering::Relaxed), 10);
@@ -455,7 +474,10 @@ async fn a_sibling_host_cannot_hide_a_device() {
         endpoints.respond(request)
     };
     let first = answer(right, "").await;
-    let lines = first.headers.iter().map(|(_, value)| String::from_utf8_lossy(value));
+    let lines = first
+        .headers
+        .iter()
+        .map(|(_, value)| String::from_utf8_lossy(value));
     let mut lines = lines.filter(|line| line.contains("session-device="));
     let line = lines.next().unwrap();
     let cookie = line.split(';').next().unwrap();

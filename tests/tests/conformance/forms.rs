@@ -6,14 +6,14 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use actix_web::dev::Payload;
-use actix_web::{App, HttpServer, test as framework, web};
 use ::axum::Router;
 use ::axum::body::Body;
 use ::axum::routing::post;
+use actix_web::dev::Payload;
+use actix_web::{App, HttpServer, test as framework, web};
 use bytes::Bytes;
-use futures_util::stream::{self, LocalBoxStream};
 use futures_util::StreamExt as _;
+use futures_util::stream::{self, LocalBoxStream};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use serde_json::json;
@@ -40,7 +40,10 @@ fn gate() -> Gate {
 fn cookie() -> String {
     let key = SigningKey::hs256([7; 32]).expect("a long secret");
     let claims = json!({"exp": 4_000_000_000_u64, "csrf": "c-1"});
-    format!("access={}", key.encode(&claims).expect("claims that can be written"))
+    format!(
+        "access={}",
+        key.encode(&claims).expect("claims that can be written")
+    )
 }
 
 fn request(content_type: &str) -> Request {
@@ -62,7 +65,8 @@ fn forms() -> Vec<(&'static str, Vec<u8>, bool)> {
     let end = b"--XX--\r\n";
     let file = part("form-data; name=\"f\"; filename=\"f\"", &[7; 20_000]);
     let parts = |parts: &[&[u8]]| parts.concat();
-    let nested = b"--YY\r\nContent-Disposition: form-data; name=\"csrf_token\"\r\n\r\nc-1\r\n--YY--";
+    let nested =
+        b"--YY\r\nContent-Disposition: form-data; name=\"csrf_token\"\r\n\r\nc-1\r\n--YY--";
     let large = |before: usize| [&b"x".repeat(before)[..], b"&csrf_token=c-1&a=b"].concat();
     let mut all: Vec<(&str, Vec<u8>, bool)> = vec![
         (URL, b"csrf_token=c-1".to_vec(), true),
@@ -78,10 +82,22 @@ fn forms() -> Vec<(&'static str, Vec<u8>, bool)> {
         (URL, b"csrf_token=c-1;a=b".to_vec(), false),
         (URL, b"Csrf_token=c-1".to_vec(), false),
         (URL, b"csrf_token=c-1\r\n".to_vec(), false),
-        ("application/x-www-form-urlencoded; charset=utf-8", b"csrf_token=c-1".to_vec(), true),
-        ("application/x-www-form-urlencoded; boundary=XX", b"csrf_token=c-1".to_vec(), false),
+        (
+            "application/x-www-form-urlencoded; charset=utf-8",
+            b"csrf_token=c-1".to_vec(),
+            true,
+        ),
+        (
+            "application/x-www-form-urlencoded; boundary=XX",
+            b"csrf_token=c-1".to_vec(),
+            false,
+        ),
         ("text/plain", b"csrf_token=c-1".to_vec(), false),
-        ("application/json", br#"{"csrf_token":"c-1"}"#.to_vec(), false),
+        (
+            "application/json",
+            br#"{"csrf_token":"c-1"}"#.to_vec(),
+            false,
+        ),
         (URL, parts(&[&token, end]), false),
     ];
     for (content, has_token) in [
@@ -96,11 +112,32 @@ fn forms() -> Vec<(&'static str, Vec<u8>, bool)> {
         (parts(&[&token, end, &token]), false),
         (parts(&[end, &token]), false),
         (parts(&[&part("form-data; name=\"a\"", nested), end]), false),
-        (parts(&[&part("form-data; name=\"csrf_token\"; filename=\"\"", b"c-1"), end]), false),
-        (parts(&[&part("form-data; name*=utf-8''csrf_token", b"c-1"), end]), false),
-        (parts(&[&part("form-data; name=csrf_token", b"c-1"), end]), false),
-        (parts(&[&part("form-data; name=\"a\"\r\nX: name=\"csrf_token\"", b"c-1"), end]), false),
-        (parts(&[&part("form-data; name=\"csrf_token\"\n", b"c-1"), end]), false),
+        (
+            parts(&[
+                &part("form-data; name=\"csrf_token\"; filename=\"\"", b"c-1"),
+                end,
+            ]),
+            false,
+        ),
+        (
+            parts(&[&part("form-data; name*=utf-8''csrf_token", b"c-1"), end]),
+            false,
+        ),
+        (
+            parts(&[&part("form-data; name=csrf_token", b"c-1"), end]),
+            false,
+        ),
+        (
+            parts(&[
+                &part("form-data; name=\"a\"\r\nX: name=\"csrf_token\"", b"c-1"),
+                end,
+            ]),
+            false,
+        ),
+        (
+            parts(&[&part("form-data; name=\"csrf_token\"\n", b"c-1"), end]),
+            false,
+        ),
     ] {
         all.push((PARTS, content.clone(), has_token));
         // Other boundaries than that of the content.
@@ -137,7 +174,9 @@ fn with_body<B>(request: &Request, body: B) -> http::Request<B> {
 }
 
 fn run<T>(work: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
     runtime.expect("a runtime").block_on(work)
 }
 
@@ -146,10 +185,19 @@ struct Tower;
 impl Echo for Tower {
     fn send(&self, request: &Request, pieces: Pieces) -> Response {
         let echo = service_fn(async |request: http::Request<FormBody>| {
-            let content = request.into_body().collect().await.expect("whole").to_bytes();
+            let content = request
+                .into_body()
+                .collect()
+                .await
+                .expect("whole")
+                .to_bytes();
             let response = http::Response::builder();
             let response = response.header("content-type", "application/octet-stream");
-            Ok::<_, Infallible>(response.body(http_body_util::Full::new(content)).expect("valid"))
+            Ok::<_, Infallible>(
+                response
+                    .body(http_body_util::Full::new(content))
+                    .expect("valid"),
+            )
         });
         let service = tollgate_tower::JwtAuth::new(gate()).layer(echo);
         run(async {
@@ -188,11 +236,14 @@ impl Echo for Actix {
                 .wrap(tollgate_actix::JwtAuth::new(gate()));
             let app = framework::init_service(app).await;
             let fields = request.headers.iter();
-            let sent = fields.fold(framework::TestRequest::post().uri("/resource"), |sent, field| {
-                sent.append_header((field.0.as_str(), field.1.as_slice()))
-            });
+            let sent = fields.fold(
+                framework::TestRequest::post().uri("/resource"),
+                |sent, field| sent.append_header((field.0.as_str(), field.1.as_slice())),
+            );
             let payload = stream::iter(pieces.into_iter().map(Ok)).boxed_local();
-            let (sent, _) = sent.to_request().replace_payload(Payload::Stream { payload });
+            let (sent, _) = sent
+                .to_request()
+                .replace_payload(Payload::Stream { payload });
             let response = framework::call_service(&app, sent).await;
             let rejection = response.response().extensions().get().map(Rejection::kind);
             let status = response.status().as_u16();
@@ -201,7 +252,10 @@ impl Echo for Actix {
                 .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
                 .collect();
             let body = framework::read_body(response).await;
-            Response { rejection, ..Response::new(status, fields, body) }
+            Response {
+                rejection,
+                ..Response::new(status, fields, body)
+            }
         })
     }
 }
@@ -228,11 +282,16 @@ fn forms_are_decided_equally_and_delivered_unchanged() {
                     assert!(got.body == content, "{what}");
                 } else {
                     assert_eq!(got.rejection, Some(rejection.kind()), "{what}");
-                    let mut wanted = Response::new(answer.status, answer.headers.clone(), &*answer.body);
+                    let mut wanted =
+                        Response::new(answer.status, answer.headers.clone(), &*answer.body);
                     wanted.headers.retain(|(name, _)| name != "content-length");
                     let mut headers = got.headers;
                     headers.retain(|(name, _)| name != "content-length");
-                    assert_eq!((got.status, headers), (wanted.status, wanted.headers), "{what}");
+                    assert_eq!(
+                        (got.status, headers),
+                        (wanted.status, wanted.headers),
+                        "{what}"
+                    );
                     assert_eq!(got.body, wanted.body, "{what}");
                 }
             }
@@ -256,7 +315,11 @@ fn exchange(connection: &mut TcpStream, sent: &[u8], wanted: &str) -> String {
     let mut piece = [0; 4096];
     while !String::from_utf8_lossy(&got).contains(wanted) {
         let count = connection.read(&mut piece).expect("an answer");
-        assert!(count > 0, "closed before {wanted:?}: {:?}", String::from_utf8_lossy(&got));
+        assert!(
+            count > 0,
+            "closed before {wanted:?}: {:?}",
+            String::from_utf8_lossy(&got)
+        );
         got.extend_from_slice(&piece[..count]);
     }
     String::from_utf8_lossy(&got).into_owned()
@@ -299,14 +362,19 @@ fn on_connections(address: SocketAddr) {
         if sent.is_err_and(|error| error.kind() != ErrorKind::WouldBlock) {
             break;
         }
-        assert!(begun.elapsed() < Duration::from_secs(8), "the connection is still open");
+        assert!(
+            begun.elapsed() < Duration::from_secs(8),
+            "the connection is still open"
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn connections_of_forms_on_axum() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
     let address = listener.local_addr().expect("bound");
     let server = tokio::spawn(async { ::axum::serve(listener, axum_app()).await });
     let client = tokio::task::spawn_blocking(move || on_connections(address));
@@ -340,13 +408,18 @@ async fn unread(payload: LocalBoxStream<'static, Piece>) -> (u16, Option<String>
     let app = framework::init_service(app).await;
     let request = request(URL);
     let fields = request.headers.iter();
-    let sent = fields.fold(framework::TestRequest::post().uri("/resource"), |sent, field| {
-        sent.append_header((field.0.as_str(), field.1.as_slice()))
-    });
+    let sent = fields.fold(
+        framework::TestRequest::post().uri("/resource"),
+        |sent, field| sent.append_header((field.0.as_str(), field.1.as_slice())),
+    );
     let kept = std::rc::Rc::new(());
     let held = std::rc::Rc::clone(&kept);
-    let payload = payload.inspect(move |_| drop(std::rc::Rc::clone(&held))).boxed_local();
-    let (sent, _) = sent.to_request().replace_payload(Payload::Stream { payload });
+    let payload = payload
+        .inspect(move |_| drop(std::rc::Rc::clone(&held)))
+        .boxed_local();
+    let (sent, _) = sent
+        .to_request()
+        .replace_payload(Payload::Stream { payload });
     let response = framework::call_service(&app, sent).await;
     let connection = response.headers().get("connection");
     let connection = connection.map(|value| value.to_str().expect("ASCII").to_owned());

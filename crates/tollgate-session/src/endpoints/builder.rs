@@ -391,10 +391,11 @@ impl SessionEndpointsBuilder {
     /// Sets the function that returns the user name of a login request, by which failed attempts
     /// are counted.
     ///
-    /// By default these are the members `username`, `user`, `email`, `login` and `name` of the
-    /// content, in any case, and the user of Basic credentials. If there are several, the attempt
-    /// counts for each. Set this if the login function reads another member, or if the service
-    /// treats spellings as equal that differ in more than their case.
+    /// By default these are the members `username`, `user`, `email`, `login`, `name`, `identifier`,
+    /// `mail` and `phone` of the content, in any case and with `_` or `-` in them, and the user of
+    /// Basic credentials. If there are several, the attempt counts for each. One member in two
+    /// spellings is malformed. Set this if the login function reads another member, or if the
+    /// service treats names as equal that differ in more than their case.
     ///
     /// ```
     /// # use tollgate::SigningKey;
@@ -408,9 +409,9 @@ impl SessionEndpointsBuilder {
     /// let builder = SessionEndpoints::builder(sessions, Transport::Json)
     ///     .login(|_| async { Err(LoginFailure::refused()) });
     /// #[derive(serde::Deserialize)]
-    /// struct Phone { phone: String }
+    /// struct Card { card: String }
     ///
-    /// let builder = builder.login_name(|request| Some(request.read::<Phone>().ok()?.phone));
+    /// let builder = builder.login_name(|request| Some(request.read::<Card>().ok()?.card));
     /// assert!(builder.build().is_ok());
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())

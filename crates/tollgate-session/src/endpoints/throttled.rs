@@ -12,8 +12,25 @@ use super::login::{LoginFailure, LoginRequest};
 use super::refused::{self, Refused};
 use crate::sessions::{Login, LoginAttempt, PendingLogin, TooManyAttempts};
 
-/// The members of the content that are read as user names.
-const MEMBERS: [&str; 5] = ["username", "user", "email", "login", "name"];
+/// The members of the content that are read as user names. Their case, `_` and `-` do not count.
+const MEMBERS: [&str; 8] = [
+    "username",
+    "user",
+    "email",
+    "login",
+    "name",
+    "identifier",
+    "mail",
+    "phone",
+];
+
+/// Returns `true` if a member has this name, in any spelling.
+fn is_spelled(member: &str, known: &str) -> bool {
+    let letters = member.bytes().filter(|byte| !b"_-".contains(byte));
+    letters
+        .map(|byte| byte.to_ascii_lowercase())
+        .eq(known.bytes())
+}
 
 /// Returns the names that the request contains. A login function may read any of them, so that the
 /// attempt counts for all.
@@ -25,9 +42,7 @@ fn names(request: &LoginRequest) -> Result<Vec<String>, Refused> {
     let content = request.read::<Map<String, Value>>().unwrap_or_default();
     let mut names = Vec::new();
     for known in MEMBERS {
-        let mut values = content
-            .iter()
-            .filter(|(name, _)| name.eq_ignore_ascii_case(known));
+        let mut values = content.iter().filter(|(name, _)| is_spelled(name, known));
         match (values.next(), values.next()) {
             (Some((_, Value::String(name))), None) => names.push(name.clone()),
             (Some((_, Value::Number(number))), None) => names.push(number.to_string()),

@@ -228,8 +228,8 @@ impl Sessions {
         let devices = attempt.devices;
         let device = |name: &str| {
             let tokens = devices.iter();
-            let mut valid = tokens
-                .filter_map(|token| DeviceToken::read(token, &rules.keys, issuer, name, now));
+            let mut valid =
+                tokens.filter_map(|token| DeviceToken::read(token, &rules.keys, issuer, name, now));
             Some(valid.next()?.id)
         };
         let names: Vec<_> = attempt

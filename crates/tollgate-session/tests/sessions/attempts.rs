@@ -61,8 +61,13 @@ fn service() -> Service {
 }
 
 async fn attempt(service: &Service) -> Result<PendingLogin, TooManyAttempts> {
-    let attempt = LoginAttempt::new().name("alice").address([203, 0, 113, 7].into());
-    service.sessions.attempt(&LoginThrottle::default(), attempt).await
+    let attempt = LoginAttempt::new()
+        .name("alice")
+        .address([203, 0, 113, 7].into());
+    service
+        .sessions
+        .attempt(&LoginThrottle::default(), attempt)
+        .await
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,9 +88,16 @@ async fn attempts_are_counted_in_memory_while_the_store_fails() {
         assert!(begun.elapsed() <= 21 * 2 * QUICK, "{fault:?}");
         let (event, alone) = match fault {
             Fault::Rubbish => ("ERROR message=the store returned other budgets", 0),
-            _ => ("WARN message=login attempts are counted by this process alone", 21),
+            _ => (
+                "WARN message=login attempts are counted by this process alone",
+                21,
+            ),
         };
-        assert_eq!(log.count("counted by this process alone"), alone, "{fault:?}");
+        assert_eq!(
+            log.count("counted by this process alone"),
+            alone,
+            "{fault:?}"
+        );
         assert_eq!(log.count(event), 21, "{fault:?}");
 
         // Of the store, none is charged. It counts again as soon as it works.

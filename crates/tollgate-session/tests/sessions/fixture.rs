@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tollgate_core::{Principal, SigningKey};
 use tollgate_session::{
-    AttemptCharge, AttemptLevel, Issuer, MemoryStore, Position, RefreshKey, RefreshRequest, Revocation, RevocationFeed,
-    RevocationKey, RevocationKind, RevocationSnapshot, RevocationStore, SessionError,
-    SessionErrorKind, SessionEvent, SessionId, SessionStore, Sessions, SessionsBuilder, StoreError,
-    StoreErrorKind, StoreFuture, StoredSession, Tokens,
+    AttemptCharge, AttemptLevel, Issuer, MemoryStore, Position, RefreshKey, RefreshRequest,
+    Revocation, RevocationFeed, RevocationKey, RevocationKind, RevocationSnapshot, RevocationStore,
+    SessionError, SessionErrorKind, SessionEvent, SessionId, SessionStore, Sessions,
+    SessionsBuilder, StoreError, StoreErrorKind, StoreFuture, StoredSession, Tokens,
 };
 
 pub(crate) const START: u64 = 1_700_000_000;

@@ -78,23 +78,27 @@ async fn another_body_is_not_read() {
 #[tokio::test]
 async fn short_frames_are_joined_and_trailers_stay() {
     let layer = JwtAuth::new(gate());
-    let service = ServiceBuilder::new()
-        .layer(layer)
-        .service_fn(async |request: Request<FormBody>| {
-            let mut body = request.into_body();
-            let (mut frames, mut content, mut trailers) = (0, Vec::new(), None);
-            while let Some(frame) = body.frame().await {
-                frames += 1;
-                match frame.expect("a frame").into_data() {
-                    Ok(data) => content.extend_from_slice(&data),
-                    Err(other) => trailers = other.into_trailers().ok(),
+    let service =
+        ServiceBuilder::new()
+            .layer(layer)
+            .service_fn(async |request: Request<FormBody>| {
+                let mut body = request.into_body();
+                let (mut frames, mut content, mut trailers) = (0, Vec::new(), None);
+                while let Some(frame) = body.frame().await {
+                    frames += 1;
+                    match frame.expect("a frame").into_data() {
+                        Ok(data) => content.extend_from_slice(&data),
+                        Err(other) => trailers = other.into_trailers().ok(),
+                    }
                 }
-            }
-            assert!(frames <= 3 * content.len().saturating_sub(65_536) + 4, "{frames} frames");
-            assert!(content.starts_with(b"csrf_token=c-1&a="));
-            assert!(trailers.is_some_and(|fields| fields["x-checksum"] == "1"));
-            Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
-        });
+                assert!(
+                    frames <= 3 * content.len().saturating_sub(65_536) + 4,
+                    "{frames} frames"
+                );
+                assert!(content.starts_with(b"csrf_token=c-1&a="));
+                assert!(trailers.is_some_and(|fields| fields["x-checksum"] == "1"));
+                Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+            });
     for length in [100, 60_000, 200_000] {
         let content = [b"csrf_token=c-1&a=", &b"x".repeat(length)[..]].concat();
         let large = content.chunks(5000).nth(1).map(Bytes::copy_from_slice);
@@ -102,14 +106,19 @@ async fn short_frames_are_joined_and_trailers_stay() {
         // HTTP/2 permits empty frames without number.
         let pieces = short.flat_map(|byte| [Bytes::new(), byte, Bytes::new()]);
         let pieces = pieces.take(3 * content.len().min(70_000)).chain(large);
-        let mut frames: Vec<_> = pieces.map(|piece| Ok::<_, Infallible>(Frame::data(piece))).collect();
+        let mut frames: Vec<_> = pieces
+            .map(|piece| Ok::<_, Infallible>(Frame::data(piece)))
+            .collect();
         let fields = http::HeaderMap::from_iter([(
             http::HeaderName::from_static("x-checksum"),
             http::HeaderValue::from_static("1"),
         )]);
         frames.push(Ok(Frame::trailers(fields)));
         let body = StreamBody::new(futures_util::stream::iter(frames));
-        let response = service.clone().oneshot(form("").map(|_| FormBody::new(body))).await;
+        let response = service
+            .clone()
+            .oneshot(form("").map(|_| FormBody::new(body)))
+            .await;
         assert_eq!(response.expect("infallible").status(), 200);
     }
 }
