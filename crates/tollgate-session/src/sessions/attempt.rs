@@ -45,8 +45,8 @@ impl LoginAttempt {
 
     /// Adds the user name that the client sent, whether or not the user exists. White space around
     /// it and its case do not count. If the service treats other spellings as equal, pass the one
-    /// that it looks up. With several names, the attempt counts for each of them. One with more than
-    /// 16 is refused.
+    /// that it looks up. With several names, the attempt counts for each of them. An attempt with
+    /// more than 16 is refused.
     #[must_use]
     pub fn name(mut self, name: impl AsRef<str>) -> Self {
         let name = normalized(name.as_ref());
