@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-#[path = "browser_sessions/forms.rs"]
-mod forms;
 #[path = "browser_sessions/hosts.rs"]
 mod hosts;
 #[path = "browser_sessions/late.rs"]
