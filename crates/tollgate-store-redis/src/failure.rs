@@ -116,6 +116,9 @@ impl Failure {
                 Unavailable,
                 "the server is not part of a cluster: use `RedisStore::builder`",
             ),
+            "ERR" if details.starts_with("No such master") => {
+                last(Unavailable, "the Sentinel knows no master of this name")
+            }
             // A value of an unexpected form makes a script fail with this code.
             "ERR" => last(Corrupt, "the server returned ERR"),
             _ => {

@@ -239,7 +239,7 @@ impl Link {
         };
         timeout_at(deadline, connect)
             .await
-            .unwrap_or(Err(Failure::Unreached(timeout("connecting timed out"))))
+            .unwrap_or(Err(self.late()))
     }
 
     async fn connection(&self, deadline: Instant) -> Result<(u64, MultiplexedConnection), Failure> {
@@ -248,7 +248,7 @@ impl Link {
         }
         let before = self.failed.load(Ordering::Acquire);
         let Ok(_only) = timeout_at(deadline, self.connecting.lock()).await else {
-            return Err(Failure::Unreached(timeout("connecting timed out")));
+            return Err(self.late());
         };
         {
             let state = self.state();
@@ -265,7 +265,7 @@ impl Link {
         }
         let made = timeout_at(deadline, self.connect(deadline))
             .await
-            .unwrap_or(Err(Failure::Unreached(timeout("connecting timed out"))));
+            .unwrap_or(Err(self.late()));
         let mut state = self.state();
         match made {
             Ok(connection) => {
@@ -280,6 +280,15 @@ impl Link {
                 Err(failure)
             }
         }
+    }
+
+    /// The failure of a connection that is not there in time.
+    fn late(&self) -> Failure {
+        Failure::Unreached(timeout(if self.access.is_encrypted() {
+            "connecting timed out: the server may not expect TLS"
+        } else {
+            "connecting timed out"
+        }))
     }
 
     /// Connects, logs in, and reads the version and the policy of the server.

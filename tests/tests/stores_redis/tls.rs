@@ -3,7 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, date_time_ymd,
+};
 use tollgate_session::{SessionStore, StoreErrorKind};
 use tollgate_store_redis::RedisStore;
 use tollgate_tests::servers::{Redis, Scratch, free_port};
@@ -11,7 +14,7 @@ use tollgate_tests::servers::{Redis, Scratch, free_port};
 use crate::fixture::{NOW, TIMEOUT, run, session, soon};
 
 /// A certificate authority.
-struct Authority(Issuer<'static, KeyPair>, String);
+pub(crate) struct Authority(Issuer<'static, KeyPair>, pub(crate) String);
 
 /// A certificate and its private key, in PEM.
 struct Certificate {
@@ -20,7 +23,7 @@ struct Certificate {
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
@@ -29,7 +32,16 @@ impl Authority {
     }
 
     fn issue(&self, name: &str) -> Certificate {
+        self.issue_until(name, 4096)
+    }
+
+    /// Issues a certificate that expires when this year begins.
+    fn issue_until(&self, name: &str, year: i32) -> Certificate {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.not_after = date_time_ymd(year, 1, 1);
+        // OpenSSL takes a certificate with the name of its issuer for a self-signed one.
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
         params.extended_key_usages = vec![
             ExtendedKeyUsagePurpose::ServerAuth,
             ExtendedKeyUsagePurpose::ClientAuth,
@@ -51,8 +63,16 @@ struct Server {
 
 impl Server {
     fn start(authority: &Authority, name: &str, clients: &str) -> Option<Self> {
+        Self::start_with(authority, &authority.issue(name), clients, "TLSv1.2 TLSv1.3")
+    }
+
+    fn start_with(
+        authority: &Authority,
+        certificate: &Certificate,
+        clients: &str,
+        versions: &str,
+    ) -> Option<Self> {
         let files = Scratch::new("redis-tls");
-        let certificate = authority.issue(name);
         let file = |name: &str, content: &str| {
             let path = files.path().join(name);
             fs::write(&path, content).unwrap();
@@ -70,6 +90,8 @@ impl Server {
             &file("ca.pem", &authority.1),
             "--tls-auth-clients",
             clients,
+            "--tls-protocols",
+            versions,
             "--requirepass",
             "s3cret",
         ])?;
@@ -143,6 +165,36 @@ fn a_certificate_of_another_issuer_or_name_is_refused() {
 }
 
 #[test]
+fn a_server_with_an_ip_address_and_tls_1_2_is_reached() {
+    let authority = Authority::new();
+    let certificate = authority.issue("127.0.0.1");
+    let Some(server) = Server::start_with(&authority, &certificate, "no", "TLSv1.2") else {
+        return;
+    };
+    run(async {
+        let store = RedisStore::builder(&server.url("127.0.0.1")).timeout(TIMEOUT);
+        let store = store.tls_roots(&*authority.1).build().unwrap();
+        assert!(soon(store.insert(&session("u-7"), NOW)).await.unwrap());
+    });
+}
+
+#[test]
+fn an_expired_certificate_is_refused() {
+    let authority = Authority::new();
+    let certificate = authority.issue_until("localhost", 2020);
+    let Some(server) = Server::start_with(&authority, &certificate, "no", "TLSv1.3") else {
+        return;
+    };
+    run(async {
+        let store = RedisStore::builder(&server.url("localhost")).timeout(TIMEOUT);
+        let store = store.tls_roots(&*authority.1).build().unwrap();
+        let error = soon(store.insert(&session("u-7"), NOW)).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+        assert!(error.to_string().contains("expired"), "{error}");
+    });
+}
+
+#[test]
 fn a_client_presents_its_certificate() {
     let authority = Authority::new();
     let Some(server) = Server::start(&authority, "localhost", "yes") else {
@@ -176,10 +228,11 @@ fn a_server_without_tls_says_so() {
         let store = RedisStore::builder(&url)
             .timeout(TIMEOUT)
             .tls_roots(&*authority.1);
+        // It may wait for the end of what it takes for a command.
         let error = soon(store.build().unwrap().insert(&session("u-7"), NOW)).await;
         let error = error.unwrap_err();
-        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-        assert!(error.to_string().contains("TLS"), "{error}");
+        assert!(matches!(error.kind(), StoreErrorKind::Unavailable | StoreErrorKind::Timeout));
+        assert!(error.to_string().contains("expect TLS"), "{error}");
     });
 }
 
