@@ -12,6 +12,8 @@ mod contract;
 mod corrupt_data;
 #[path = "stores_redis/failover.rs"]
 mod failover;
+#[path = "stores_redis/false_sentinel.rs"]
+mod false_sentinel;
 #[path = "stores_redis/fixture.rs"]
 mod fixture;
 #[path = "stores_redis/memory.rs"]

@@ -65,6 +65,9 @@ pub(crate) struct Servers {
     asking: tokio::sync::Mutex<()>,
     /// The last write that waited for replicas lacked some.
     lacking: AtomicBool,
+    /// An operation has failed, so the slots are queried before the next one. An operation that
+    /// waits for a server that hangs has no time left to query them itself.
+    doubted: AtomicBool,
 }
 
 /// A connection to a server.
@@ -72,6 +75,9 @@ pub(crate) struct Servers {
 enum Lane {
     Shared,
     Waiting(u16),
+    /// To a Sentinel. A server with the same address has connections of its own, as its password
+    /// and its encryption may be others.
+    Sentinel,
 }
 
 /// The answer to an operation.
@@ -96,6 +102,7 @@ impl Servers {
             slots: Mutex::default(),
             asking: tokio::sync::Mutex::default(),
             lacking: AtomicBool::new(false),
+            doubted: AtomicBool::new(false),
         }
     }
 
@@ -111,6 +118,16 @@ impl Servers {
 
     /// Executes an operation on the keys of one slot before the deadline.
     pub(crate) async fn run(
+        &self,
+        slot: u16,
+        operation: &Operation<'_>,
+        deadline: Instant,
+    ) -> Result<Answer, StoreError> {
+        let answer = self.attempts(slot, operation, deadline).await;
+        answer.inspect_err(|error| self.doubt(error))
+    }
+
+    async fn attempts(
         &self,
         slot: u16,
         operation: &Operation<'_>,
@@ -232,7 +249,16 @@ impl Servers {
                 Err(failure) => last = failure.into_error(),
             }
         }
+        self.doubt(&last);
         Err(last)
+    }
+
+    /// Notes that the slots may have moved, if a server that has them would not fail like this.
+    fn doubt(&self, error: &StoreError) {
+        use StoreErrorKind::{ReadOnly, Timeout, Unavailable};
+        if matches!(error.kind(), ReadOnly | Timeout | Unavailable) {
+            self.doubted.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Returns the node that has the slot, as far as known.
@@ -243,6 +269,11 @@ impl Servers {
     ) -> Result<Address, (Failure, Option<Address>)> {
         if self.is(&Topology::Single) {
             return Ok(self.deployment.seeds[0].0.clone());
+        }
+        if self.doubted.load(Ordering::Relaxed) {
+            // If this fails, the attempt shows it.
+            let _ = self.ask_for_slots(None, deadline).await;
+            self.doubted.store(false, Ordering::Relaxed);
         }
         if let Some(holder) = self.slots().holder(slot) {
             return Ok(holder);
@@ -323,7 +354,7 @@ impl Servers {
         // A hanging Sentinel leaves time to connect to the master.
         let within = deadline.min(Instant::now() + self.patience / 4);
         let told = join_all(self.addresses().map(|sentinel| async move {
-            let link = self.link(&sentinel, Lane::Shared)?;
+            let link = self.link(&sentinel, Lane::Sentinel)?;
             let values = link.ask(&sentinel::question(name), "", within).await?;
             sentinel::read(values.first())
                 .ok_or_else(|| Failure::Final(corrupt("malformed answer of a Sentinel")))
@@ -339,7 +370,13 @@ impl Servers {
                 Err(failure) => problem = failure,
             }
         }
-        latest.map(|told| told.master).ok_or(problem)
+        let master = latest.map(|told| told.master).ok_or(problem)?;
+        // An earlier master must not take its place.
+        if self.deployment.named.admits(&master) {
+            Ok(master)
+        } else {
+            Err(elsewhere())
+        }
     }
 
     fn slots(&self) -> Arc<Slots> {
@@ -365,20 +402,19 @@ impl Servers {
         if let Some(link) = links.get(&(address.clone(), lane)) {
             return Ok(link.clone());
         }
-        let seeds = &self.deployment.seeds;
-        let seed = seeds.iter().find(|(seed, _)| seed == address);
+        let requirements = Arc::clone(&self.requirements);
+        let kind = match &self.deployment.topology {
+            Topology::Sentinel(_) if lane == Lane::Sentinel => Kind::Sentinel,
+            Topology::Sentinel(_) => Kind::Master(requirements),
+            Topology::Single | Topology::Cluster => Kind::Server(requirements),
+        };
+        // A Sentinel may name itself as the master.
+        let is_seed = |seed: &Address| seed == address && !matches!(kind, Kind::Master(_));
+        let seed = self.deployment.seeds.iter().find(|(seed, _)| is_seed(seed));
         let access = seed.map_or(&self.deployment.named, |(_, access)| access);
         if !access.admits(address) {
-            return Err(Failure::Final(unavailable(
-                "the address that was named is on another machine: use `rediss://`, or set \
-                 `dangerous_plain_tcp`",
-            )));
+            return Err(elsewhere());
         }
-        let kind = match (&self.deployment.topology, seed) {
-            (Topology::Sentinel(_), Some(_)) => Kind::Sentinel,
-            (Topology::Sentinel(_), None) => Kind::Master(Arc::clone(&self.requirements)),
-            _ => Kind::Server(Arc::clone(&self.requirements)),
-        };
         let link = Link::new(address.clone(), Arc::clone(access), kind, self.patience);
         let link = Arc::new(link);
         links.insert((address.clone(), lane), link.clone());
@@ -400,4 +436,12 @@ impl Servers {
     fn links(&self) -> MutexGuard<'_, HashMap<(Address, Lane), Arc<Link>>> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The failure for the address of a server that would be reached without encryption.
+fn elsewhere() -> Failure {
+    Failure::Final(unavailable(
+        "the address that was named is on another machine: use `rediss://`, or set \
+         `dangerous_plain_tcp`",
+    ))
 }
