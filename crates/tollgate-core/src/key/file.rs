@@ -41,6 +41,13 @@ pub(super) fn load_or_create<K>(
 }
 
 fn content_of(path: &Path) -> io::Result<Bytes> {
+    // To open a pipe would wait for a writer.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(
+            ErrorKind::InvalidInput,
+            "it is no regular file",
+        ));
+    }
     let file = File::open(path)?;
     warn_if_shared(path, &file)?;
     // The buffer never grows, so that no copy of the key remains in memory.
@@ -161,7 +168,7 @@ enum Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyFileErrorKind {
-    /// The file exists and cannot be read, or has more than 64 KiB.
+    /// The file exists and cannot be read, is no regular file, or has more than 64 KiB.
     Read,
     /// There is no file, and it cannot be created, for example because its directory is missing.
     Create,

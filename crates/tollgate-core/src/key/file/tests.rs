@@ -120,3 +120,63 @@ fn an_error_shows_the_file_and_never_the_key() {
         "{shown}"
     );
 }
+
+#[cfg(unix)]
+#[test]
+fn only_a_regular_file_is_read() {
+    use std::process::Command;
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    let directory = Directory::new("kinds");
+    let pipe = directory.0.join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let link = directory.0.join("link");
+    std::os::unix::fs::symlink(&pipe, &link).unwrap();
+    let devices = ["/dev/null", "/dev/zero"].map(PathBuf::from);
+    for path in [pipe, link].into_iter().chain(devices) {
+        let (send, receive) = channel();
+        let shown = path.display().to_string();
+        std::thread::spawn(move || {
+            let loaded = SigningKey::load_or_generate(Algorithm::EdDSA, &path);
+            let _ = send.send(loaded.unwrap_err());
+        });
+        let error = receive.recv_timeout(Duration::from_secs(10));
+        let error = error.unwrap_or_else(|_| panic!("{shown} is waited for"));
+        assert_eq!(error.kind(), KeyFileErrorKind::Read, "{error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_file_is_read_and_one_to_nothing_is_an_error() {
+    let directory = Directory::new("links");
+    let [path, link] = ["key.pem", "link"].map(|name| directory.0.join(name));
+    std::os::unix::fs::symlink("key.pem", &link).unwrap();
+    let error = SigningKey::load_or_generate(Algorithm::EdDSA, &link).unwrap_err();
+    assert_eq!(error.kind(), KeyFileErrorKind::Read, "{error}");
+    assert_eq!(directory.names(), ["link"]);
+    let first = SigningKey::load_or_generate(Algorithm::EdDSA, &path).unwrap();
+    let second = SigningKey::load_or_generate(Algorithm::EdDSA, &link).unwrap();
+    assert_eq!(first.kid(), second.kid());
+}
+
+#[test]
+fn a_text_with_line_ends_of_windows_is_read_and_two_keys_are_not() {
+    let directory = Directory::new("texts");
+    let path = directory.0.join("key");
+    for algorithm in [Algorithm::EdDSA, Algorithm::HS256] {
+        let _ = fs::remove_file(&path);
+        let key = SigningKey::load_or_generate(algorithm, &path).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let windows = text.replace('\n', "\r\n") + "\r\n";
+        fs::write(&path, &windows).unwrap();
+        let same = SigningKey::load_or_generate(algorithm, &path).unwrap();
+        assert_eq!(key.kid(), same.kid(), "{algorithm:?}");
+        for wrong in [windows.repeat(2), format!("{text}\n{text}")] {
+            fs::write(&path, wrong).unwrap();
+            let loaded = SigningKey::load_or_generate(algorithm, &path);
+            assert!(loaded.is_err(), "two keys, {algorithm:?}");
+        }
+    }
+}
