@@ -62,8 +62,8 @@
 //! |---|---|---|---|---|
 //! | 3 | 3 | 1 | refresh, stolen token, logout | 1 s |
 //! | 3 | 3 | 0 | the same, and activity | 1 s |
-//! | 2 | 2 | 8: past every timeout | the same, and logout of all sessions | 2 s |
-//! | 2 | 3 | 1 | the same without logout of all | none |
+//! | 2 | 2 | 8: past every timeout | the same, logout of all sessions and removal of the user | 2 s |
+//! | 2 | 3 | 1 | the same without the last two | none |
 //! | 2 | 3 | 1 | refresh, logout, activity, with [`revoke_former_access`](crate::SessionsBuilder::revoke_former_access) | 1 s |
 //! | 1 | 3 | 8 | refresh, stolen token, logout, activity | none, 2 s |
 //! | 2 | 3 | 1 | refresh, step-up, stolen refresh and access token | none, 1 s |
@@ -73,21 +73,22 @@
 //! | 3 | 3 | 3 | refresh, logout, activity, while both timeouts and the token end | 1 s |
 //! | 2 | 3 | 1 | refresh, logout, activity, with revocations that merge | 1 s |
 //! | 1 | 4 | 4 | refresh, with failures and writes that land late | 1 s |
-//! | 2 | 2 | 1 | refresh, logout, activity, logout of all, with failures and writes that land late | 1 s |
+//! | 2 | 2 | 1 | refresh, logout, activity, logout of all, removal of the user, with failures and writes that land late | 1 s |
 //! | 2 | 4 | 3 | refresh, stolen token, one after the other | 1 s |
 //! | 2 | 4 | 1 | refresh by tabs that share a storage | 2 s |
-//! | 2 | 3 | 0 | refresh, logout, logout of all, with a failover | 1 s |
+//! | 2 | 3 | 0 | refresh, logout, logout of all, removal of the user, with a failover | 1 s |
 //! | 2 | 2 | 1 | refresh, stolen token, activity, step-up, update, with a hook that may fail | 1 s |
 //! | 2 | 3 | 1 | refresh, activity, logout, data of the application | 1 s |
 //! | 2 | 3 | 1 | refresh, update, with a hook | 1 s |
 //! | 2 | 3 | 1 | refresh, activity, update | 1 s |
 //!
 //! A second search has several sessions of one user: three logins of two clients with a maximum of
-//! one session, two logins or logouts of all sessions, and two logins or refreshes. It follows an
-//! operation for twelve answers of the store and shows:
+//! one session, two logins or logouts of all sessions, three logins or removals of the user, and two
+//! logins or refreshes. It follows an operation for twelve answers of the store and shows:
 //!
 //! - The logins leave at most the maximum number of sessions, and no login fails.
 //! - A logout of all sessions ends each session whose login had returned before.
+//! - A removal of the user leaves no record of such a session, and nothing brings one back.
 //! - No access token of an ended session is accepted.
 //!
 //! # Threads

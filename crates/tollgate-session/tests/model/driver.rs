@@ -26,6 +26,7 @@ pub(crate) enum Request {
     Load([u8; 16], u64),
     Replace(Session, u64, u64),
     List,
+    Forget,
     Revoke(Vec<Entry>),
     Find(Vec<Text>),
     /// The session and its revision.
@@ -36,7 +37,10 @@ pub(crate) enum Request {
 
 impl Request {
     pub(crate) const fn is_write(&self) -> bool {
-        matches!(self, Self::Insert(_) | Self::Replace(..) | Self::Revoke(_))
+        matches!(
+            self,
+            Self::Insert(_) | Self::Replace(..) | Self::Revoke(_) | Self::Forget
+        )
     }
 }
 
@@ -46,6 +50,7 @@ pub(crate) enum Answer {
     Done(bool),
     Loaded(Option<Session>),
     Listed(Vec<Session>),
+    Forgotten(usize),
     Revoked,
     Found(Vec<Entry>),
     Confirmed(bool),
@@ -123,6 +128,8 @@ pub(crate) enum Act {
     Logout,
     /// Logs out all sessions.
     LogoutAll,
+    /// The service forgets the user.
+    Forget,
     /// Renews the current access token.
     Slide,
     /// Renews the first access token, which was stolen.
@@ -189,6 +196,7 @@ pub(crate) enum Done {
     },
     NotRenewed,
     LoggedOut,
+    Forgotten,
     Updated,
     /// The version of the data that was written.
     Counted(u64),
@@ -313,6 +321,13 @@ impl SessionStore for Puppet {
     ) -> StoreFuture<'a, Vec<StoredSession>> {
         self.ask(Request::List, |answer| match answer {
             Answer::Listed(listed) => listed.into_iter().map(Session::stored).collect(),
+            other => panic!("{other:?}"),
+        })
+    }
+
+    fn forget<'a>(&'a self, _: &'a str, _: u64) -> StoreFuture<'a, usize> {
+        self.ask(Request::Forget, |answer| match answer {
+            Answer::Forgotten(removed) => removed,
             other => panic!("{other:?}"),
         })
     }
@@ -709,6 +724,16 @@ impl Driver {
                     Err(error) => Done::Failed(error.into()),
                 })
             }
+            Act::Forget => self.drive(
+                sessions.forget(SUBJECT),
+                call,
+                began,
+                answers,
+                |result| match result {
+                    Ok(_) => Done::Forgotten,
+                    Err(error) => Done::Failed(error.into()),
+                },
+            ),
             Act::LogoutAll => self.drive(
                 sessions.logout_all(SUBJECT),
                 call,

@@ -28,6 +28,9 @@ struct Many {
     over: BTreeSet<[u8; 16]>,
     /// An operation was lost.
     lost: bool,
+    /// The number of times that the user is being forgotten. Until that returns, a record may be
+    /// missing whose token is still accepted.
+    forgetting: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,6 +49,7 @@ type Run = (Call, u64, Vec<(Answer, u64)>, BTreeSet<[u8; 16]>);
 impl Many {
     fn begin(&mut self, driver: &Driver, at: usize, act: Act, token: Text) {
         self.begun += 1;
+        self.forgetting += u64::from(act == Act::Forget);
         let call = Call {
             act,
             number: self.begun,
@@ -89,6 +93,13 @@ impl Many {
             }
             // **A logout of all sessions ends every session whose login had returned.**
             Done::LoggedOut => self.over.extend(before),
+            // **So does a removal of the user, and no record of them stays.**
+            Done::Forgotten => {
+                let there = before.iter().find(|id| self.sessions.contains_key(*id));
+                assert_eq!(there, None, "a record outlives the removal of its user");
+                self.over.extend(before);
+                self.forgetting -= 1;
+            }
             Done::Failed(_) => {
                 assert_ne!(
                     call.act,
@@ -145,6 +156,10 @@ impl Many {
                 }
                 Answer::Revoked
             }
+            Request::Forget => {
+                let removed = std::mem::take(&mut self.sessions);
+                Answer::Forgotten(removed.len())
+            }
             Request::Find(keys) => {
                 let found = keys.iter().filter_map(|key| self.revoked.get(key));
                 let live = found.filter(|entry| entry.expires_at > now);
@@ -196,7 +211,7 @@ impl Many {
                 "a session outlives a logout of all"
             );
             // **No token of a session that has ended is accepted.**
-            let ended = over || self.ended(driver, id);
+            let ended = over || self.forgetting == 0 && self.ended(driver, id);
             assert!(
                 !ended || !self.accepted(driver, id, *access_token),
                 "a token of an ended session is accepted"
@@ -226,6 +241,7 @@ fn explore(clients: usize, operations: u64, seconds: u64, most: usize, acts: &[A
         tokens: BTreeSet::new(),
         over: BTreeSet::new(),
         lost: false,
+        forgetting: 0,
     };
     let mut seen = HashSet::from([start.clone()]);
     let mut open = vec![start];
@@ -285,6 +301,7 @@ fn logins_that_race_each_other() {
     for (clients, operations, seconds, most, acts) in [
         (2, 3, 0, 1, &[Act::Login][..]),
         (2, 2, 0, 2, &[Act::Login, Act::LogoutAll]),
+        (2, 3, 0, 2, &[Act::Login, Act::Forget]),
         (2, 2, 1, 1, &[Act::Login, Act::Refresh]),
     ] {
         let states = explore(clients, operations, seconds, most, acts);

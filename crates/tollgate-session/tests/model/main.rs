@@ -164,6 +164,7 @@ fn two_operations_over_the_whole_life_of_a_session() {
                 Act::Reuse,
                 Act::Logout,
                 Act::LogoutAll,
+                Act::Forget,
                 Act::Slide,
             ],
             seconds: ALL_OF_IT,
@@ -405,7 +406,13 @@ fn failures_and_late_writes_during_a_logout() {
         &Scenario {
             clients: 2,
             operations: 2,
-            acts: &[Act::Refresh, Act::Slide, Act::Logout, Act::LogoutAll],
+            acts: &[
+                Act::Refresh,
+                Act::Slide,
+                Act::Logout,
+                Act::LogoutAll,
+                Act::Forget,
+            ],
             seconds: 1,
             configs: vec![Config::new(1)],
             begins: 0,
@@ -474,7 +481,7 @@ fn a_failover_loses_nothing_that_was_acknowledged() {
         &Scenario {
             clients: 2,
             operations: 3,
-            acts: &[Act::Refresh, Act::Logout, Act::LogoutAll],
+            acts: &[Act::Refresh, Act::Logout, Act::LogoutAll, Act::Forget],
             seconds: 0,
             configs: vec![Config::new(1)],
             begins: 0,

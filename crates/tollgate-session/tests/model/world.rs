@@ -90,6 +90,8 @@ pub(crate) struct World {
     rights: Rights,
     /// The role was taken from all sessions.
     updated: bool,
+    /// The user was forgotten.
+    forgotten: bool,
     /// The versions of the data whose writes were acknowledged.
     counted: BTreeSet<u64>,
 }
@@ -220,6 +222,7 @@ impl World {
             disturbed: false,
             rights: Rights::Admin,
             updated: false,
+            forgotten: false,
             counted: BTreeSet::new(),
         }
     }
@@ -369,9 +372,17 @@ impl World {
             Act::Reuse => self.generations[0].token.unwrap(),
             Act::Slide | Act::StepUp => client.access_token,
             Act::SlideStolen => self.first_access,
-            Act::Logout | Act::LogoutAll | Act::Update | Act::Count | Act::Login => self.sid,
+            Act::Logout
+            | Act::LogoutAll
+            | Act::Forget
+            | Act::Update
+            | Act::Count
+            | Act::Login => self.sid,
         };
-        self.disturbed |= matches!(act, Act::Reuse | Act::Logout | Act::LogoutAll);
+        self.disturbed |= matches!(
+            act,
+            Act::Reuse | Act::Logout | Act::LogoutAll | Act::Forget
+        );
         let call = Call {
             act,
             number: self.begun,
@@ -448,7 +459,7 @@ impl World {
             return;
         };
         match request {
-            Request::Replace(..) | Request::Confirm(..) => {
+            Request::Replace(..) | Request::Confirm(..) | Request::Forget => {
                 durable.session.clone_from(&self.session);
             }
             Request::Revoke(entries) => {
@@ -552,6 +563,9 @@ impl World {
                     kept.expires_at = kept.expires_at.max(entry.expires_at);
                 }
                 Answer::Revoked
+            }
+            Request::Forget => {
+                Answer::Forgotten(usize::from(self.session.take().is_some()))
             }
             Request::Find(keys) => {
                 let found = keys.iter().filter_map(|key| self.revoked.get(key));
@@ -698,6 +712,11 @@ impl World {
                 self.hand_out(driver, flight, *access_token, auth_time);
             }
             Done::LoggedOut => self.over = true,
+            // **Nothing brings the record of a forgotten user back.**
+            Done::Forgotten => {
+                self.over = true;
+                self.forgotten = true;
+            }
             Done::Failed(Failure::Reuse) => {
                 self.judge_reuse(driver, flight, presented.unwrap());
                 self.over = true;
@@ -815,6 +834,10 @@ impl World {
             );
             assert!(data.0 == data.1, "a count is lost");
         }
+        assert!(
+            !self.forgotten || self.session.is_none(),
+            "a record of a forgotten user came back"
+        );
         if !self.over {
             return;
         }
