@@ -128,7 +128,13 @@ impl SessionStore for RedisStore {
         Box::pin(async move {
             let deadline = self.deadline();
             let key = self.keys().subject(subject);
-            let (entries, mut gone, server) = self.entries_of(&key, deadline).await?;
+            let (entries, mut gone, server) = match self.entries_of(&key, deadline).await {
+                Err(error) if error == wrong_type() => {
+                    tracing::error!(target: "tollgate", "unreadable index of a subject");
+                    return Ok(Vec::new());
+                }
+                read => read?,
+            };
             let at = ended_until(now, server);
             // Sessions that ended by the index need not be loaded.
             let listed: Vec<_> = entries
@@ -178,9 +184,20 @@ impl SessionStore for RedisStore {
         Box::pin(async move {
             let deadline = self.deadline();
             let key = self.keys().subject(subject);
-            let (entries, mut gone, server) = self.entries_of(&key, deadline).await?;
+            let (mut entries, unreadable, server) = self.entries_of(&key, deadline).await?;
             let at = ended_until(now, server);
-            let mut removed = 0;
+            let (mut removed, mut gone) = (0, Vec::new());
+            for pair in unreadable.chunks_exact(2) {
+                match session_id(&pair[0]) {
+                    Some(id) => entries.push(Entry {
+                        id,
+                        cover: 0,
+                        entered: 0,
+                        value: pair[1].clone(),
+                    }),
+                    None => gone.extend_from_slice(pair),
+                }
+            }
             for some in entries.chunks(TOGETHER) {
                 let removals = some.iter().map(|entry| {
                     let arguments = vec![subject.as_bytes().to_vec()];
@@ -309,15 +326,8 @@ impl RedisStore {
         let mut command = redis::cmd("HGETALL");
         command.arg(key);
         let operation = Operation::timed(command);
-        let answer = self.servers().run(slot(key), &operation, deadline).await;
-        let (hash, server) = match answer {
-            Ok(answer) => timed(answer.value)?,
-            Err(error) if error == wrong_type() => {
-                tracing::error!(target: "tollgate", "unreadable index of a subject");
-                return Ok((Vec::new(), Vec::new(), 0));
-            }
-            Err(error) => return Err(error),
-        };
+        let answer = self.servers().run(slot(key), &operation, deadline).await?;
+        let (hash, server) = timed(answer.value)?;
         let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
         for (id, value) in pairs(hash)? {
             match entry(&id, &value) {
@@ -333,11 +343,15 @@ impl RedisStore {
     }
 }
 
+fn session_id(id: &[u8]) -> Option<SessionId> {
+    SessionId::from_str(std::str::from_utf8(id).ok()?).ok()
+}
+
 /// Reads an entry of an index. `None` if it is malformed.
 fn entry(id: &[u8], value: &[u8]) -> Option<Entry> {
     let (cover, entered) = value.split_at_checked(20)?;
     Some(Entry {
-        id: SessionId::from_str(std::str::from_utf8(id).ok()?).ok()?,
+        id: session_id(id)?,
         cover: number(cover).ok()?,
         entered: number(entered).ok()?,
         value: value.to_vec(),

@@ -136,6 +136,28 @@ fn unreadable_sessions_and_indexes_affect_no_others() {
     });
 }
 
+#[test]
+fn a_subject_is_not_forgotten_in_silence_by_a_damaged_index() {
+    let Some(server) = Redis::start() else { return };
+    let store = store(&server.url());
+    run(async {
+        let mut connection = connect(&server).await;
+        let index = b"{tollgate:subject:u-7}".as_slice();
+        let (mine, lost) = (session("u-7"), session("u-7"));
+        assert!(soon(store.insert(&mine, NOW)).await.unwrap());
+        let id = mine.id.to_string();
+        write(&mut connection, &[b"HSET", index, id.as_bytes(), b"x"]).await;
+        assert_eq!(soon(store.forget("u-7", NOW)).await.unwrap(), 1);
+        assert_eq!(soon(store.load(&mine.id, NOW)).await.unwrap(), None);
+        assert_eq!(server.command(&["DBSIZE"]), "0", "the entry is removed");
+
+        assert!(soon(store.insert(&lost, NOW)).await.unwrap());
+        write(&mut connection, &[b"SET", index, b"malformed"]).await;
+        let error = soon(store.forget("u-7", NOW)).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
+    });
+}
+
 const PLACE: &[u8] = b"{tollgate:revocations}:position";
 const ENTRIES: &[u8] = b"{tollgate:revocations}:entries";
 const ENDINGS: &[u8] = b"{tollgate:revocations}:endings";
