@@ -18,6 +18,7 @@ mod tokens;
 mod update;
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -175,7 +176,11 @@ impl Sessions {
         if !self.0.on_event.is_empty() {
             let event = event(self.now());
             for on_event in &self.0.on_event {
-                on_event(&event);
+                // The request is done, and another callback may write the audit log.
+                if catch_unwind(AssertUnwindSafe(|| on_event(&event))).is_err() {
+                    let event = event.kind().name();
+                    tracing::error!(target: "tollgate", event, "a callback of `on_event` panicked");
+                }
             }
         }
     }

@@ -132,3 +132,21 @@ async fn a_stream_ends_after_the_last_event_of_dropped_sessions() {
     assert_eq!(events.next().await.unwrap().kind(), Event::LoggedIn);
     assert!(events.next().await.is_none());
 }
+
+#[tokio::test]
+async fn a_callback_that_panics_harms_neither_the_request_nor_the_other_callbacks() {
+    let (send, mut stream) = event_stream(8);
+    let service = Service::with(|builder| {
+        let builder = builder.refresh_key(key());
+        builder.on_event(|_| panic!("no sink")).on_event(send)
+    });
+    let sessions = service.sessions.clone();
+    let work = tokio::spawn(async move {
+        let tokens = sessions.login(Login::new("u-7")).await.unwrap();
+        let tokens = sessions.refresh(&tokens.refresh_token, RefreshRequest::default());
+        tokens.await.unwrap()
+    });
+    work.await.unwrap();
+    assert_eq!(stream.next().await.unwrap().kind(), Event::LoggedIn);
+    assert_eq!(stream.next().await.unwrap().kind(), Event::Refreshed);
+}
