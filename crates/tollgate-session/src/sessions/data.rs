@@ -91,7 +91,7 @@ impl Sessions {
     /// - `Conflict`: the data has another version.
     /// - `TooLarge`: the value has more than 4 KiB as JSON, is nested more than about 120 levels
     ///   deep, or has no room beside the claims.
-    /// - `Misconfigured`: the value cannot be JSON.
+    /// - `Misconfigured`: the value cannot be JSON. A number that is not finite becomes `null`.
     /// - `Invalid`, `Unavailable`: as in [`data`](Self::data). After `Unavailable` the value may
     ///   have been written, or may still be, unless the session is written before: read the data
     ///   again.
@@ -139,6 +139,7 @@ impl Sessions {
     ///
     /// # Errors
     /// The errors of [`data`](Self::data) and [`set_data`](Self::set_data), without `Conflict`.
+    /// `Misconfigured` if the changed value is not a `T` when it is read again from JSON, too, and
     /// `Unavailable` after too many concurrent writes, too.
     ///
     /// ```
@@ -159,7 +160,12 @@ impl Sessions {
                 let record = self.live_record(session).await?;
                 let mut value = data_of::<T>(&record)?.value.unwrap_or_default();
                 change(&mut value);
-                let next = record.with_data(to_json(&value)?)?;
+                let json = to_json(&value)?;
+                // `null` stands for a number that is not finite, and may not be a `T`.
+                if Option::<T>::deserialize(&json).is_err() {
+                    return Err(misconfigured("the data cannot be read again from JSON"));
+                }
+                let next = record.with_data(json)?;
                 if self.replace(&next, self.now()).await? {
                     return Ok(SessionData {
                         version: version_of(&next),

@@ -175,3 +175,38 @@ async fn an_expired_or_unknown_session_has_no_data() {
         assert_eq!(write.kind(), Kind::Invalid);
     }
 }
+
+#[tokio::test]
+async fn a_value_is_read_as_it_was_written() {
+    let service = Service::new();
+    let sessions = &service.sessions;
+    let mut tokens = sessions.login(Login::new("u-7")).await.unwrap();
+    let mut bits = 1_u64;
+    let numbers = std::iter::repeat_with(|| {
+        bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        f64::from_bits(bits)
+    });
+    let floats: Vec<f64> = numbers.filter(|n| n.is_finite()).take(100).collect();
+    let value = json!({"floats": floats, "most": u64::MAX, "least": i64::MIN, "text": "\0\u{301}e"});
+    sessions.set_data(&tokens.session, 0, &value).await.unwrap();
+    for _ in 0..3 {
+        tokens = service.refresh(&tokens.refresh_token).await.unwrap();
+        let read = sessions.data::<Value>(&tokens.session).await.unwrap();
+        assert_eq!(read.value.as_ref(), Some(&value));
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_cannot_be_read_again_is_not_written() {
+    let service = Service::new();
+    let sessions = &service.sessions;
+    let id = begun(&service).await;
+    sessions.update_data(&id, |prices: &mut Vec<f64>| prices.push(1.5)).await.unwrap();
+    for odd in [f64::NAN, f64::INFINITY] {
+        let add = |prices: &mut Vec<f64>| prices.push(odd);
+        let refused = sessions.update_data(&id, add).await.unwrap_err();
+        assert_eq!(refused.kind(), Kind::Misconfigured);
+    }
+    let kept = sessions.data::<Vec<f64>>(&id).await.unwrap();
+    assert_eq!((kept.version, kept.value), (1, Some(vec![1.5])));
+}
