@@ -83,8 +83,8 @@
 //! | 2 | 3 | 1 | refresh, activity, update | 1 s |
 //!
 //! A second search has several sessions of one user: three logins of two clients with a maximum of
-//! one session, two logins or logouts of all sessions, three logins or removals of the user, and two
-//! logins or refreshes. It follows an operation for twelve answers of the store and shows:
+//! one session, two logins or logouts of all sessions, three logins or removals of the user, and
+//! two logins or refreshes. It follows an operation for twelve answers of the store and shows:
 //!
 //! - The logins leave at most the maximum number of sessions, and no login fails.
 //! - A logout of all sessions ends each session whose login had returned before.

@@ -84,7 +84,10 @@ fn a_sentinel_that_names_itself_gets_no_data_in_plain_text() {
             .unwrap();
         let error = soon(store.insert(&session("u-7"), NOW)).await.unwrap_err();
         let got = sentinel.got.lock().unwrap().join("");
-        assert!(!got.contains("u-7") && !got.contains("EVALSHA"), "{error}: {got}");
+        assert!(
+            !got.contains("u-7") && !got.contains("EVALSHA"),
+            "{error}: {got}"
+        );
     });
 }
 
@@ -141,7 +144,9 @@ fn hints_arrive_after_a_failover() {
         // One store only listens.
         let (listener, writer) = (store(), store());
         let mut feed = soon(listener.feed()).await.unwrap();
-        soon(writer.revoke(&[revocation("s-1")], NOW)).await.unwrap();
+        soon(writer.revoke(&[revocation("s-1")], NOW))
+            .await
+            .unwrap();
         soon(feed.next()).await.unwrap();
         servers.node(0).stop();
         while soon(feed.next()).await.is_ok() {}
@@ -159,7 +164,9 @@ fn hints_arrive_after_a_failover() {
                 }
             }
         };
-        soon(writer.revoke(&[revocation("s-2")], NOW)).await.unwrap();
+        soon(writer.revoke(&[revocation("s-2")], NOW))
+            .await
+            .unwrap();
         soon(feed.next()).await.unwrap();
     });
 }

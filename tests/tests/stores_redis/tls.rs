@@ -63,7 +63,12 @@ struct Server {
 
 impl Server {
     fn start(authority: &Authority, name: &str, clients: &str) -> Option<Self> {
-        Self::start_with(authority, &authority.issue(name), clients, "TLSv1.2 TLSv1.3")
+        Self::start_with(
+            authority,
+            &authority.issue(name),
+            clients,
+            "TLSv1.2 TLSv1.3",
+        )
     }
 
     fn start_with(
@@ -231,7 +236,10 @@ fn a_server_without_tls_says_so() {
         // It may wait for the end of what it takes for a command.
         let error = soon(store.build().unwrap().insert(&session("u-7"), NOW)).await;
         let error = error.unwrap_err();
-        assert!(matches!(error.kind(), StoreErrorKind::Unavailable | StoreErrorKind::Timeout));
+        assert!(matches!(
+            error.kind(),
+            StoreErrorKind::Unavailable | StoreErrorKind::Timeout
+        ));
         assert!(error.to_string().contains("expect TLS"), "{error}");
     });
 }

@@ -724,16 +724,18 @@ impl Driver {
                     Err(error) => Done::Failed(error.into()),
                 })
             }
-            Act::Forget => self.drive(
-                sessions.forget(SUBJECT),
-                call,
-                began,
-                answers,
-                |result| match result {
-                    Ok(_) => Done::Forgotten,
-                    Err(error) => Done::Failed(error.into()),
-                },
-            ),
+            Act::Forget => {
+                self.drive(
+                    sessions.forget(SUBJECT),
+                    call,
+                    began,
+                    answers,
+                    |result| match result {
+                        Ok(_) => Done::Forgotten,
+                        Err(error) => Done::Failed(error.into()),
+                    },
+                )
+            }
             Act::LogoutAll => self.drive(
                 sessions.logout_all(SUBJECT),
                 call,

@@ -372,17 +372,11 @@ impl World {
             Act::Reuse => self.generations[0].token.unwrap(),
             Act::Slide | Act::StepUp => client.access_token,
             Act::SlideStolen => self.first_access,
-            Act::Logout
-            | Act::LogoutAll
-            | Act::Forget
-            | Act::Update
-            | Act::Count
-            | Act::Login => self.sid,
+            Act::Logout | Act::LogoutAll | Act::Forget | Act::Update | Act::Count | Act::Login => {
+                self.sid
+            }
         };
-        self.disturbed |= matches!(
-            act,
-            Act::Reuse | Act::Logout | Act::LogoutAll | Act::Forget
-        );
+        self.disturbed |= matches!(act, Act::Reuse | Act::Logout | Act::LogoutAll | Act::Forget);
         let call = Call {
             act,
             number: self.begun,
@@ -564,9 +558,7 @@ impl World {
                 }
                 Answer::Revoked
             }
-            Request::Forget => {
-                Answer::Forgotten(usize::from(self.session.take().is_some()))
-            }
+            Request::Forget => Answer::Forgotten(usize::from(self.session.take().is_some())),
             Request::Find(keys) => {
                 let found = keys.iter().filter_map(|key| self.revoked.get(key));
                 Answer::Found(

@@ -187,7 +187,8 @@ async fn a_value_is_read_as_it_was_written() {
         f64::from_bits(bits)
     });
     let floats: Vec<f64> = numbers.filter(|n| n.is_finite()).take(100).collect();
-    let value = json!({"floats": floats, "most": u64::MAX, "least": i64::MIN, "text": "\0\u{301}e"});
+    let value =
+        json!({"floats": floats, "most": u64::MAX, "least": i64::MIN, "text": "\0\u{301}e"});
     sessions.set_data(&tokens.session, 0, &value).await.unwrap();
     for _ in 0..3 {
         tokens = service.refresh(&tokens.refresh_token).await.unwrap();
@@ -201,7 +202,10 @@ async fn a_value_that_cannot_be_read_again_is_not_written() {
     let service = Service::new();
     let sessions = &service.sessions;
     let id = begun(&service).await;
-    sessions.update_data(&id, |prices: &mut Vec<f64>| prices.push(1.5)).await.unwrap();
+    sessions
+        .update_data(&id, |prices: &mut Vec<f64>| prices.push(1.5))
+        .await
+        .unwrap();
     for odd in [f64::NAN, f64::INFINITY] {
         let add = |prices: &mut Vec<f64>| prices.push(odd);
         let refused = sessions.update_data(&id, add).await.unwrap_err();

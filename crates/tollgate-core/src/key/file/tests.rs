@@ -130,7 +130,13 @@ fn only_a_regular_file_is_read() {
 
     let directory = Directory::new("kinds");
     let pipe = directory.0.join("pipe");
-    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
     let link = directory.0.join("link");
     std::os::unix::fs::symlink(&pipe, &link).unwrap();
     let devices = ["/dev/null", "/dev/zero"].map(PathBuf::from);
