@@ -3,7 +3,7 @@
 use super::Sessions;
 use crate::error::SessionError;
 use crate::event::{SessionEvent, SessionEventKind};
-use crate::revocation::{Operation, RevocationKind};
+use crate::revocation::{Operation, Revocation, RevocationKind};
 
 impl Sessions {
     /// Ends all sessions of `subject`, removes everything that the store has about them, and
@@ -41,7 +41,16 @@ impl Sessions {
         // A login that began after the logout may have lost its record. Its token is from this
         // second at the latest. The write also makes a removal before it durable.
         let revocations = &self.0.revocations;
-        let before = revocations.not_ahead(self.now()).saturating_add(1);
+        let mut last = revocations.not_ahead(self.now());
+        if removed > 0 {
+            // An earlier revocation may have moved the `iat` of that token past this second.
+            let key = self.key(RevocationKind::Subject, subject);
+            let found = revocations.find(&[key]).await?;
+            let bounds = found.iter().map(|entry| entry.before);
+            let bounds = bounds.filter(|before| !Revocation::is_all(*before));
+            last = last.max(bounds.max().unwrap_or(0));
+        }
+        let before = last.saturating_add(1);
         let entry = revocations.entry(RevocationKind::Subject, subject, before);
         revocations.revoke(&[entry]).await?;
         self.notify_of(|now| SessionEvent {
