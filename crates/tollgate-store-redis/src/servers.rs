@@ -5,7 +5,7 @@
 //! silently after its answer was lost. A hanging node must not delay operations on the others.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -65,6 +65,8 @@ pub(crate) struct Servers {
     asking: tokio::sync::Mutex<()>,
     /// The last write that waited for replicas lacked some.
     lacking: AtomicBool,
+    /// That of the latest failover that a Sentinel has told.
+    epoch: AtomicU64,
     /// An operation has failed, so the slots are queried before the next one. An operation that
     /// waits for a server that hangs has no time left to query them itself.
     doubted: AtomicBool,
@@ -102,6 +104,7 @@ impl Servers {
             slots: Mutex::default(),
             asking: tokio::sync::Mutex::default(),
             lacking: AtomicBool::new(false),
+            epoch: AtomicU64::new(0),
             doubted: AtomicBool::new(false),
         }
     }
@@ -361,7 +364,9 @@ impl Servers {
         }));
         let mut problem = Failure::Unreached(unavailable("no Sentinel is reachable"));
         let mut latest: Option<sentinel::Told> = None;
+        let mut answers = 0;
         for told in told.await {
+            answers += usize::from(told.is_ok());
             match told {
                 Ok(told) if latest.as_ref().is_none_or(|best| told.epoch > best.epoch) => {
                     latest = Some(told);
@@ -370,7 +375,14 @@ impl Servers {
                 Err(failure) => problem = failure,
             }
         }
-        let master = latest.map(|told| told.master).ok_or(problem)?;
+        let sentinel::Told { epoch, master } = latest.ok_or(problem)?;
+        // The others may know of a later failover. A new configuration of most Sentinels may begin
+        // with an earlier number.
+        let most = 2 * answers > self.deployment.seeds.len();
+        if !most && epoch < self.epoch.load(Ordering::Relaxed) {
+            return Err(Failure::Later(unavailable("too few Sentinels answer")));
+        }
+        self.epoch.store(epoch, Ordering::Relaxed);
         // An earlier master must not take its place.
         if self.deployment.named.admits(&master) {
             Ok(master)

@@ -22,8 +22,8 @@ use tollgate_core::{
 };
 
 pub use self::access_token::AccessToken;
-use self::access_token::{ClaimsSet, Stamp};
 pub(crate) use self::access_token::{ACTOR_CLAIM, add_scopes, are_roles, is_scope};
+use self::access_token::{ClaimsSet, Stamp};
 pub use self::builder::IssuerBuilder;
 pub(crate) use self::builder::{LONGEST_ACCESS, LONGEST_LEEWAY};
 pub use self::jwks::JwksEndpoint;
