@@ -9,6 +9,7 @@ pub use http::request::Parts;
 use super::head::{self, RequestHead};
 use super::{Gated, response};
 use crate::gate::{Authentication, FromAuthentication, Gate, Refusal, refusing};
+use crate::rejection::answer::Answer;
 use crate::step::Step;
 
 /// Extracts a value from the decision in the extensions.
@@ -27,6 +28,26 @@ pub fn extract<T: FromAuthentication>(parts: &Parts) -> Result<T, Refusal> {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         response::of_refusal(self, Body::from)
+    }
+}
+
+/// Fields that HTTP does not allow are omitted.
+///
+/// ```
+/// use axum::response::IntoResponse;
+/// use tollgate::extend::Answer;
+///
+/// async fn handler() -> Answer {
+///     Answer::new(204)
+/// }
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// assert_eq!(handler().await.into_response().status(), 204);
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        response::of_answer(self, Body::from)
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::web::Bytes;
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
 
 use super::view::known;
 use crate::gate::Refusal;
@@ -25,6 +26,43 @@ impl ResponseError for Refusal {
             response.extensions_mut().insert(caller.clone());
         }
         response
+    }
+}
+
+/// Fields that HTTP does not allow are omitted.
+///
+/// ```
+/// use actix_web::{Responder, test::TestRequest};
+/// use tollgate::extend::Answer;
+///
+/// async fn handler() -> Answer {
+///     Answer::new(204)
+/// }
+/// # #[actix_web::main]
+/// # async fn main() {
+/// let request = TestRequest::default().to_http_request();
+/// assert_eq!(handler().await.respond_to(&request).status(), 204);
+/// # }
+/// ```
+impl Responder for Answer {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        of_answer(&self)
+    }
+}
+
+/// For a [`ResponseError`] of the application, as for the [`Responder`].
+///
+/// ```
+/// use actix_web::HttpResponse;
+/// use tollgate::extend::Answer;
+///
+/// assert_eq!(HttpResponse::from(Answer::new(403)).status(), 403);
+/// ```
+impl From<Answer> for HttpResponse {
+    fn from(answer: Answer) -> Self {
+        of_answer(&answer)
     }
 }
 
