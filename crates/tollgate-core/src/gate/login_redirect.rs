@@ -42,6 +42,14 @@ use crate::rejection::{Rejection, RejectionKind};
 pub struct LoginRedirect {
     login: String,
     resume: Option<String>,
+    step_up: Option<String>,
+}
+
+/// The pages to which a page load goes if it is refused.
+#[derive(Default)]
+pub(super) struct Pages {
+    login: Option<String>,
+    step_up: Option<String>,
 }
 
 impl LoginRedirect {
@@ -64,6 +72,7 @@ impl LoginRedirect {
         Self {
             login: login.into(),
             resume: None,
+            step_up: None,
         }
     }
 
@@ -95,11 +104,38 @@ impl LoginRedirect {
         self
     }
 
+    /// Redirects a page load whose last login is too old (`AuthenticationTooOld`) to this page, where
+    /// the user authenticates again: a path of the service, as the browser sees it. Its own gate
+    /// must not limit the age. Without it, the response stays 401.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use std::time::Duration;
+    /// # use example::{Request, token, verifier};
+    /// use tollgate::{Gate, LoginRedirect, Source};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let gate = Gate::builder(verifier())
+    ///     .source(Source::cookie("access"))
+    ///     .max_authentication_age(Duration::from_secs(300))
+    ///     .login_redirect(LoginRedirect::new("/login").step_up("/confirm"))
+    ///     .build()?;
+    /// let page = Request::new("GET")
+    ///     .with("sec-fetch-mode", "navigate")
+    ///     .with("cookie", format!("access={}", token(""))); // without `auth_time`
+    /// let refusal = gate.decide(&page).unwrap_err();
+    /// assert!(refusal.answer().header("location").is_some_and(|to| to.starts_with(b"/confirm")));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn step_up(mut self, page: impl Into<String>) -> Self {
+        self.step_up = Some(page.into());
+        self
+    }
+
     pub(super) fn check(&self, sources: &[Source]) -> Result<(), ConfigError> {
-        for page in [Some(&self.login), self.resume.as_ref()]
-            .into_iter()
-            .flatten()
-        {
+        let others = self.resume.iter().chain(&self.step_up);
+        for page in others.chain([&self.login]) {
             if !is_own_page(page) {
                 return Err(ConfigError::new(
                     ConfigErrorKind::InvalidText,
@@ -117,33 +153,46 @@ impl LoginRedirect {
         ))
     }
 
-    /// Returns the page for a page load that is refused; `None` for other requests.
-    pub(super) fn page_for(
-        &self,
-        request: &impl RequestView,
-        sources: &[Source],
-    ) -> Option<String> {
+    /// Returns the pages for a page load that is refused; none for other requests.
+    pub(super) fn pages_for(&self, request: &impl RequestView, sources: &[Source]) -> Pages {
         if !is_navigation(request) {
-            return None;
+            return Pages::default();
         }
         let path = request.original_path();
-        let resume = self.resume.as_deref();
         let is_page = |page: &str| page.split('?').next() == path.as_deref();
-        if is_page(&self.login) || resume.is_some_and(is_page) {
-            return None;
+        let to = path.as_deref();
+        let to = to.and_then(|path| ReturnTo::of_target(path, request.query()));
+        let with_return = |page: &str| match &to {
+            Some(to) => to.appended_to(page),
+            None => page.to_owned(),
+        };
+        let login = || {
+            let resume = self.resume.as_deref();
+            if is_page(&self.login) || resume.is_some_and(is_page) {
+                return None;
+            }
+            let resumed = sources.iter().any(|source| source.is_resumed(request));
+            Some(resume.filter(|_| !resumed).unwrap_or(&self.login))
+        };
+        let step_up = self.step_up.as_deref().filter(|page| !is_page(page));
+        Pages {
+            login: login().map(with_return),
+            step_up: step_up.map(with_return),
         }
-        let resumed = sources.iter().any(|source| source.is_resumed(request));
-        let page = resume.filter(|_| !resumed).unwrap_or(&self.login);
-        let to = path.and_then(|path| ReturnTo::of_target(&path, request.query()));
-        Some(to.map_or_else(|| page.to_owned(), |to| to.appended_to(page)))
     }
 }
 
-/// Returns `true` for a refusal that another access cookie would avoid.
-pub(super) fn needs_login(rejection: &Rejection) -> bool {
-    match rejection.kind() {
-        RejectionKind::MissingCredential => true,
-        RejectionKind::UnfitClaims | RejectionKind::AuthenticationTooOld => false,
-        _ => rejection.status() == 401 && rejection.source().is_some_and(SourceKind::is_ambient),
+impl Pages {
+    /// Returns the page on which the user can avoid the refusal.
+    pub(super) fn against(self, rejection: &Rejection) -> Option<String> {
+        let by_cookie = rejection.source().is_some_and(SourceKind::is_ambient);
+        match rejection.kind() {
+            RejectionKind::MissingCredential => self.login,
+            RejectionKind::UnfitClaims => None,
+            RejectionKind::AuthenticationTooOld => self.step_up.filter(|_| by_cookie),
+            _ => self
+                .login
+                .filter(|_| by_cookie && rejection.status() == 401),
+        }
     }
 }

@@ -32,6 +32,7 @@ pub use refusal::{Refusal, refusing};
 use self::authenticate::{Decided, authenticate};
 use self::csrf_form::{CsrfForm, WithCsrfToken};
 use self::endpoint::UnreadContent;
+use self::login_redirect::Pages;
 use self::refusal::Facts;
 use self::renewal::Renewal;
 use self::revocation::RevocationCheck;
@@ -257,11 +258,11 @@ impl Gate {
                 outcome,
                 form,
                 |gate| gate.facts(request),
-                |gate| gate.login_page(request),
+                |gate| gate.login_pages(request),
             )),
             Step::Pending(outcome) => {
                 let facts = Facts::before_a_wait(|| gate.facts(request));
-                let page = gate.login_page(request);
+                let pages = gate.login_pages(request);
                 let form = form(&gate);
                 let gate = Cow::Owned(gate.into_owned());
                 Step::pending(async move {
@@ -272,7 +273,7 @@ impl Gate {
                         outcome,
                         |_| form,
                         |_| facts.clone(),
-                        |_| page,
+                        |_| pages,
                     )
                 })
             }
@@ -286,7 +287,7 @@ impl Gate {
         outcome: Result<Decided, Rejection>,
         form: impl FnOnce(&Self) -> Option<CsrfForm>,
         facts: impl Fn(&Self) -> Facts,
-        page: impl FnOnce(&Self) -> Option<String>,
+        pages: impl FnOnce(&Self) -> Pages,
     ) -> Result<Authentication, Refusal> {
         match outcome {
             Ok(Decided::Admitted(admitted)) => {
@@ -299,7 +300,8 @@ impl Gate {
                 let authentication = Authentication::new(gate.into_owned(), protocol, admitted);
                 authentication.record_if_configured();
                 let gate = authentication.gate();
-                Err(authentication.refusal(rejection).logged(&|| facts(gate)))
+                let refusal = authentication.refusal(rejection).logged(&|| facts(gate));
+                Err(refusal.redirected(|| pages(gate)))
             }
             Err(rejection) => {
                 if rejection.kind() == RejectionKind::InvalidCsrfToken
@@ -308,15 +310,17 @@ impl Gate {
                     return Err(Refusal::until_read(rejection, form, gate.into_owned()));
                 }
                 let refusal = gate.refuse(rejection, protocol, &|| facts(&gate));
-                Err(refusal.redirected(|| page(&gate)))
+                Err(refusal.redirected(|| pages(&gate)))
             }
         }
     }
 
-    /// The page to which a page load that is refused goes, if the gate redirects it.
-    fn login_page(&self, request: &impl RequestView) -> Option<String> {
-        let redirect = self.0.login_redirect.as_ref()?;
-        redirect.page_for(request, &self.0.sources)
+    /// The pages to which a page load that is refused goes, if the gate redirects it.
+    fn login_pages(&self, request: &impl RequestView) -> Pages {
+        let redirect = self.0.login_redirect.as_ref();
+        redirect.map_or_else(Pages::default, |redirect| {
+            redirect.pages_for(request, &self.0.sources)
+        })
     }
 
     /// The facts of a request for the event of its refusal. With [`ForwardAuth`], those of the

@@ -5,7 +5,8 @@ use std::fmt;
 
 use crate::decisions;
 use crate::gate::csrf_form::CsrfForm;
-use crate::gate::{Authentication, Gate, login_redirect};
+use crate::gate::login_redirect::Pages;
+use crate::gate::{Authentication, Gate};
 use crate::http::SourceKind;
 use crate::http::request::{Protocol, RequestView};
 use crate::rejection::answer::{self, Answer};
@@ -105,7 +106,10 @@ pub fn refusing<T>(
             .caller
             .as_ref()
             .map(|caller| caller.gate().clone());
-        refusal.redirected(|| gate?.login_page(request))
+        refusal.redirected(|| {
+            gate.map(|gate| gate.login_pages(request))
+                .unwrap_or_default()
+        })
     })
 }
 
@@ -182,11 +186,10 @@ impl Refusal {
     /// Replaces the answer 401 to a page load, if there is a page for it. Fields that a hook has
     /// added stay.
     #[cold]
-    pub(super) fn redirected(mut self, page: impl FnOnce() -> Option<String>) -> Self {
+    pub(super) fn redirected(mut self, pages: impl FnOnce() -> Pages) -> Self {
         let answer = &mut self.0.answer;
         if answer.status == 401
-            && login_redirect::needs_login(&self.0.rejection)
-            && let Some(page) = page()
+            && let Some(page) = pages().against(&self.0.rejection)
         {
             answer.status = 303;
             answer.headers.retain(|(name, _)| {

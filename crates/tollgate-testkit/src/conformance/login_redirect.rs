@@ -1,13 +1,15 @@
 //! Page loads that are redirected to the login, instead of a 401 (RFC 9110 section 15.4.4, Fetch
 //! Metadata).
 
-use tollgate_core::policy::scope;
+use std::time::Duration;
+
+use tollgate_core::policy::{max_authentication_age, scope};
 use tollgate_core::{Gate, GateBuilder, LoginRedirect, RejectionKind as Kind, Source};
 
 use super::case::{Case, Handler, Request, case, get, post};
 use super::expect::{
-    Expect, anonymous, cross_site, expired, insufficient, no_credential, revoked, unavailable,
-    unfit,
+    Expect, anonymous, authentication_too_old, cross_site, expired, insufficient, no_credential,
+    revoked, unavailable, unfit,
 };
 use super::fixtures::{START, Standings, gate};
 use super::waiting::KeyOrigin;
@@ -44,6 +46,9 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
     let good = || origin.token().claim("sid", "good");
     let html = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
     let target = |target: &str| page_load(Request::new("GET", target));
+    let fresh = |gate: GateBuilder| gate.max_authentication_age(Duration::from_secs(300));
+    let step_up = |page: &str| redirecting(resume().step_up(page), fresh);
+    let with_old_login = || good().claim("auth_time", START - 400).build();
     vec![
         case(
             "a page load without a cookie",
@@ -223,6 +228,63 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
                 format!("Bearer {}", good().claim("sid", "gone").build()),
             ),
             revoked(),
+        ),
+        case(
+            "a page load after a login that is too old",
+            step_up("/confirm?a=b"),
+            [
+                page_load(with(get(), with_old_login())),
+                page_load(with(get(), good().build())), // without `auth_time`
+                with(get(), with_old_login()).with("Accept", html),
+            ],
+            to(
+                "/confirm?a=b&return_to=/resource",
+                Kind::AuthenticationTooOld,
+            ),
+        ),
+        case(
+            "a policy for the age of the login",
+            redirecting(resume().step_up("/confirm"), |gate| gate),
+            page_load(with(get(), with_old_login())),
+            to("/confirm?return_to=/resource", Kind::AuthenticationTooOld),
+        )
+        .policy(max_authentication_age(Duration::from_secs(300))),
+        case(
+            "a page load without a cookie goes to the login, not to the step-up",
+            step_up("/confirm"),
+            page_load(get()),
+            to("/auth/resume?return_to=/resource", Kind::MissingCredential),
+        ),
+        case(
+            "the step-up page without a cookie goes to the login",
+            step_up("/resource"),
+            page_load(get()),
+            to("/auth/resume?return_to=/resource", Kind::MissingCredential),
+        ),
+        case(
+            "the step-up page itself, requests of scripts, and forms",
+            step_up("/resource"),
+            [
+                page_load(with(get(), with_old_login())),
+                with(get(), with_old_login()).with("Sec-Fetch-Mode", "cors"),
+                page_load(with(post(), with_old_login())).with("Sec-Fetch-Site", "same-origin"),
+            ],
+            authentication_too_old("300"),
+        ),
+        case(
+            "a redirect without a step-up page",
+            redirecting(resume(), fresh),
+            page_load(with(get(), with_old_login())),
+            authentication_too_old("300"),
+        ),
+        case(
+            "a bearer token that is too old",
+            redirecting(resume().step_up("/confirm"), |gate| {
+                gate.source(Source::bearer())
+                    .max_authentication_age(Duration::from_secs(300))
+            }),
+            page_load(get()).with("Authorization", format!("Bearer {}", with_old_login())),
+            authentication_too_old("300"),
         ),
         case(
             "a hook sees the refusal, and its fields stay",

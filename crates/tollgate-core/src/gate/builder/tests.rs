@@ -194,8 +194,12 @@ fn contradictions_of_the_login_redirect_are_refused() {
             Some(Kind::InvalidText),
             "{page:?}"
         );
-        let redirect = LoginRedirect::new("/login").resume(page);
-        assert_eq!(to(redirect), Some(Kind::InvalidText), "{page:?}");
+        for redirect in [
+            LoginRedirect::new("/login").resume(page),
+            LoginRedirect::new("/login").step_up(page),
+        ] {
+            assert_eq!(to(redirect), Some(Kind::InvalidText), "{page:?}");
+        }
     }
     for other in [
         builder(),
