@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Serialize, Serializer};
+
 use crate::random::{NoRandomness, Random};
 
 /// A session ID: 128 random bits, written as 22 characters of base64url. It is the `sid` claim of
@@ -50,6 +52,13 @@ impl SessionId {
     /// The bytes of the ID.
     pub const fn as_bytes(&self) -> &[u8; Self::BYTES] {
         &self.0
+    }
+}
+
+/// As the text of [`Display`](fmt::Display).
+impl Serialize for SessionId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

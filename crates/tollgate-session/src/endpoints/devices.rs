@@ -23,37 +23,7 @@ struct Current<'a> {
 
 #[derive(Serialize)]
 struct Devices {
-    sessions: Vec<Device>,
-}
-
-#[derive(Serialize)]
-struct Device {
-    id: String,
-    created_at: u64,
-    last_seen: u64,
-    expires_at: u64,
-    user_agent: Option<String>,
-    address: Option<String>,
-    name: Option<String>,
-    current: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    actor: Option<String>,
-}
-
-impl From<SessionInfo> for Device {
-    fn from(info: SessionInfo) -> Self {
-        Self {
-            id: info.id.to_string(),
-            created_at: info.created_at,
-            last_seen: info.last_seen,
-            expires_at: info.expires_at,
-            user_agent: info.user_agent,
-            address: info.address,
-            name: info.name,
-            current: info.current,
-            actor: info.actor,
-        }
-    }
+    sessions: Vec<SessionInfo>,
 }
 
 impl SessionEndpoints {
@@ -88,7 +58,6 @@ impl SessionEndpoints {
             .devices(subject_of(&user)?, current.as_ref())
             .await
             .map_err(|error| Refused::from(&error))?;
-        let sessions = sessions.into_iter().map(Device::from).collect();
         Ok(answers::of_json(&Devices { sessions }))
     }
 }

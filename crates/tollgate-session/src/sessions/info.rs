@@ -1,5 +1,7 @@
 //! The entries of a user's list of sessions.
 
+use serde::Serialize;
+
 use crate::id::SessionId;
 use crate::refresh::Record;
 
@@ -19,10 +21,13 @@ use crate::refresh::Record;
 /// let device = &sessions.devices("u-7", None).await?[0];
 /// assert_eq!((device.created_at, device.last_seen), (1_700_000_000, 1_700_000_000));
 /// assert_eq!(device.expires_at, 1_700_000_000 + 30 * 24 * 3600);
+/// // For a page or a response of the application, as `GET /sessions` sends it.
+/// let json = serde_json::to_value(device)?;
+/// assert_eq!(json["id"], device.id.to_string());
 /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SessionInfo {
     /// The session ID.
@@ -43,6 +48,7 @@ pub struct SessionInfo {
     pub expires_at: u64,
     /// The actor (`sub`) who uses this session as the user, if the login had
     /// [one](crate::Login::actor).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
 }
 
