@@ -1,5 +1,6 @@
 //! The request and the failure of a login function.
 
+use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
@@ -248,6 +249,23 @@ impl From<Answer> for LoginFailure {
         answer.set("cache-control", "no-store");
         let code = "login_refused";
         Self(Refused { code, answer })
+    }
+}
+
+impl From<Box<dyn Error + Send + Sync>> for LoginFailure {
+    /// An error of the service, as [`unavailable`](Self::unavailable) for 5 seconds. It is logged,
+    /// and the client does not see it.
+    ///
+    /// ```
+    /// use tollgate::session::LoginFailure;
+    ///
+    /// let failure = LoginFailure::from(Box::from("the database is down"));
+    /// assert_eq!(failure.answer().status, 503);
+    /// assert!(!String::from_utf8_lossy(&failure.answer().body).contains("database"));
+    /// ```
+    fn from(error: Box<dyn Error + Send + Sync>) -> Self {
+        tracing::error!(target: "tollgate", %error, "login failed");
+        Self::unavailable(Duration::from_secs(5))
     }
 }
 
