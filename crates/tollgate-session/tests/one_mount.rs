@@ -186,6 +186,42 @@ async fn a_browser_gets_cookies_and_an_app_gets_json() {
 }
 
 #[tokio::test]
+async fn a_reauthentication_answers_by_the_transport_of_the_login() {
+    let world = both();
+    let browser = world.browser().await;
+    let app = world.app().await;
+    let cookies = CookieTransport::builder().build().unwrap();
+    let transports = [
+        Transport::Both(cookies.clone()),
+        Transport::Cookie(cookies),
+        Transport::Json,
+    ];
+    for (is_browser, (name, value), answered) in [
+        (true, ("cookie", &browser.cookie()), [true, true, false]),
+        (false, ("authorization", &app.bearer), [true, false, true]),
+    ] {
+        let request = request("GET", "/", &[(name, value)], &Value::Null);
+        let caller = world.gate.decide(&request).unwrap();
+        let user = caller.authenticated().unwrap();
+        let tokens = world.sessions.reauthenticated(user).await.unwrap();
+        for (transport, is_answered) in transports.iter().zip(answered) {
+            let Ok(answer) = transport.answer(&tokens) else {
+                assert!(!is_answered, "{name} {transport:?}");
+                continue;
+            };
+            assert!(is_answered, "{name} {transport:?}");
+            assert_eq!(answer.header("cache-control"), Some(&b"no-store"[..]));
+            assert_eq!(body(&answer)["access_token"].is_string(), !is_browser);
+            assert_eq!(set_cookies(&answer).len(), if is_browser { 2 } else { 0 });
+            if is_browser {
+                assert_unreadable(&answer, "re-authentication by cookie");
+                assert!(body(&answer)["csrf_token"].is_string());
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_fetch_of_node_is_no_page() {
     let world = both();
     let answer = world.post("/login", &[("sec-fetch-mode", "cors")], json!({}));

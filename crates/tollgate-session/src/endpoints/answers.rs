@@ -39,6 +39,16 @@ pub(super) fn of_json(body: &impl Serialize) -> Answer {
     answer
 }
 
+/// Creates the response with tokens in its content.
+pub(super) fn in_json(tokens: &Tokens) -> Answer {
+    of_json(&TokenBody::of(tokens))
+}
+
+/// Creates the response that sets tokens in cookies.
+pub(super) fn in_cookies(tokens: &Tokens, edits: &HeaderEdits) -> Answer {
+    with(of_json(&CookieBody::of(tokens)), edits)
+}
+
 /// Adds header fields to a response.
 pub(super) fn with(mut answer: Answer, edits: &HeaderEdits) -> Answer {
     for (name, value) in edits.iter() {
@@ -119,7 +129,7 @@ impl SessionError {
 
 /// The token response (RFC 6749 section 5.1).
 #[derive(Serialize)]
-pub(super) struct TokenBody<'a> {
+struct TokenBody<'a> {
     access_token: &'a str,
     token_type: &'static str,
     expires_in: u64,
@@ -129,7 +139,7 @@ pub(super) struct TokenBody<'a> {
 }
 
 impl<'a> TokenBody<'a> {
-    pub(super) fn of(tokens: &'a Tokens) -> Self {
+    fn of(tokens: &'a Tokens) -> Self {
         Self {
             access_token: &tokens.access_token,
             token_type: "Bearer",
@@ -143,7 +153,7 @@ impl<'a> TokenBody<'a> {
 
 /// The content of a response that sets the tokens in cookies. It contains no token.
 #[derive(Serialize)]
-pub(super) struct CookieBody<'a> {
+struct CookieBody<'a> {
     expires_in: u64,
     refresh_expires_in: u64,
     scope: &'a str,
@@ -152,7 +162,7 @@ pub(super) struct CookieBody<'a> {
 }
 
 impl<'a> CookieBody<'a> {
-    pub(super) fn of(tokens: &'a Tokens) -> Self {
+    fn of(tokens: &'a Tokens) -> Self {
         Self {
             expires_in: tokens.expires_in,
             refresh_expires_in: tokens.refresh_expires_in,

@@ -1,9 +1,9 @@
 //! Login and refresh (RFC 6749 sections 5 and 6).
 
 use serde::Deserialize;
-use tollgate_core::{Answer, EndpointRequest, HeaderEdits};
+use tollgate_core::{Answer, EndpointRequest};
 
-use super::answers::{self, CookieBody, TokenBody};
+use super::answers;
 use super::content::ContentType;
 use super::login::LoginRequest;
 use super::logout::run_to_completion;
@@ -12,7 +12,7 @@ use super::{SessionEndpoints, device, report};
 use crate::cookies::CookieTransport;
 use crate::error::SessionError;
 use crate::event::EventTransport;
-use crate::sessions::{RefreshRequest, Tokens};
+use crate::sessions::RefreshRequest;
 
 /// The optional content of a refresh. Other members are ignored (RFC 6749 section 3.2).
 #[derive(Default, Deserialize)]
@@ -102,11 +102,12 @@ impl SessionEndpoints {
                 }
                 Ok::<_, SessionError>((tokens, edits))
             };
-            return Ok(in_cookies(&run_to_completion(login).await?));
+            let (tokens, edits) = run_to_completion(login).await?;
+            return Ok(answers::in_cookies(&tokens, &edits));
         }
         let tokens = sessions.login(login).await;
         let tokens = tokens.map_err(|error| Refused::from(&error))?;
-        Ok(answers::of_json(&TokenBody::of(&tokens)))
+        Ok(answers::in_json(&tokens))
     }
 
     pub(super) async fn refresh(&self, request: &EndpointRequest) -> Result<Answer, Refused> {
@@ -140,7 +141,7 @@ impl SessionEndpoints {
                 let error = Some("invalid_grant");
                 return Err(Refused::new(400, "missing_refresh_token", error, detail));
             }
-            refreshed.map(|refreshed| in_cookies(&refreshed))
+            refreshed.map(|(tokens, edits)| answers::in_cookies(&tokens, &edits))
         } else {
             let token = in_content.ok_or_else(|| {
                 let detail = "There is no refresh token";
@@ -148,12 +149,8 @@ impl SessionEndpoints {
                 Refused::new(400, "missing_refresh_token", error, detail)
             })?;
             let refreshed = sessions.refresh(&token, wanted).await;
-            refreshed.map(|tokens| answers::of_json(&TokenBody::of(&tokens)))
+            refreshed.map(|tokens| answers::in_json(&tokens))
         };
         answer.map_err(|error| Refused::from(&error))
     }
-}
-
-fn in_cookies((tokens, edits): &(Tokens, HeaderEdits)) -> Answer {
-    answers::with(answers::of_json(&CookieBody::of(tokens)), edits)
 }

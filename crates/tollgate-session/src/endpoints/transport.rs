@@ -1,8 +1,11 @@
 //! The transport of a session's tokens.
 
-use tollgate_core::{GateBuilder, RequestView, Source};
+use tollgate_core::{Answer, GateBuilder, RequestView, Source};
 
+use super::answers;
 use crate::cookies::CookieTransport;
+use crate::error::{SessionError, SessionErrorKind};
+use crate::sessions::{Bound, Tokens};
 
 /// The transport of a session's tokens.
 ///
@@ -60,6 +63,42 @@ impl Transport {
             Self::Both(cookies) => cookies
                 .apply(gate.source(Source::bearer()))
                 .strict_sources(),
+        }
+    }
+
+    /// Returns the response with the tokens of a re-authentication, as the endpoints send them after
+    /// a login: 200, in cookies for a session that began by cookie, otherwise in JSON. A form can
+    /// turn it into a redirect, which keeps the cookies.
+    ///
+    /// # Errors
+    /// `Misconfigured` if the session did not begin with this transport. The tokens of a cookie
+    /// session are never in the content.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/sessions.md")]
+    /// use tollgate::session::Transport;
+    ///
+    /// let transport = Transport::Both(CookieTransport::builder().build()?);
+    /// let tokens = sessions.login(Login::new("u-7")).await?;
+    /// let principal = sessions.issuer().verifier().build()?.verify(&tokens.access_token)?;
+    /// let fresh = sessions.reauthenticated(&principal).await?;
+    /// let answer = transport.answer(&fresh)?;
+    /// assert!(answer.body.starts_with(br#"{"access_token":""#));
+    /// assert_eq!(answer.header("cache-control"), Some(&b"no-store"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn answer(&self, tokens: &Tokens) -> Result<Answer, SessionError> {
+        let by_cookie = tokens.bound != Bound::No;
+        match self {
+            Self::Json | Self::Both(_) if !by_cookie => Ok(answers::in_json(tokens)),
+            Self::Cookie(cookies) | Self::Both(cookies) => {
+                Ok(answers::in_cookies(tokens, &cookies.set(tokens)?))
+            }
+            Self::Json => Err(SessionError::new(
+                SessionErrorKind::Misconfigured,
+                "the session began by cookie, and the transport has none",
+            )),
         }
     }
 
