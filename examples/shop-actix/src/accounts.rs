@@ -1,4 +1,4 @@
-//! The table of users: in an embedded database, or in PostgreSQL.
+//! The table of users, in an embedded database.
 
 use std::error::Error;
 use std::path::Path;
@@ -8,177 +8,100 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use tokio::task::spawn_blocking;
-use tollgate::stores::postgres::deadpool_postgres::Pool;
-use tollgate::stores::postgres::tokio_postgres::Row;
 
-pub(crate) const ROLES: [&str; 3] = ["customer", "clerk", "admin"];
+pub(crate) const ROLES: [&str; 2] = ["customer", "admin"];
 
 /// Name, password and role. The source has the passwords because this is a demo; the table has only
 /// hashes.
 const DEMO: [(&str, &str, &str); 3] = [
     ("ada", "lovelace", "admin"),
-    ("bob", "builder", "clerk"),
+    ("bob", "builder", "customer"),
     ("eve", "example", "customer"),
 ];
 
-/// Name -> hash of the password, role.
-const USERS: TableDefinition<'_, &str, (&str, &str)> = TableDefinition::new("users");
+/// The hash of an unknown password, with the parameters of [`hash`].
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$SMg/kiDNKT3W66epo9IL1g$\
+                      nf/oXWGtOBfutO176BgvmxK1XtIODEXnmKMN7g8RGFU";
+
+/// The hash of the password, and the role.
+type Row = (String, String);
+
+const USERS: TableDefinition<'_, &str, Row> = TableDefinition::new("users");
 
 pub(crate) type Problem = Box<dyn Error + Send + Sync>;
 
 #[derive(Clone)]
-pub(crate) struct User {
-    pub(crate) name: String,
-    pub(crate) role: String,
-    password: String,
-}
-
-#[derive(Clone)]
-pub(crate) struct Accounts {
-    table: Table,
-    /// The hash of an unknown password. See [`Accounts::authenticate`].
-    nobody: String,
-}
-
-#[derive(Clone)]
-enum Table {
-    Redb(Arc<Database>),
-    Postgres(Pool),
-}
+pub(crate) struct Accounts(Arc<Database>);
 
 impl Accounts {
     /// Opens the file, and creates it with the users of the demo.
     pub(crate) async fn open(file: &Path) -> Result<Self, Problem> {
-        let database = Database::create(file)?;
-        let writing = database.begin_write()?;
+        let accounts = Self(Arc::new(Database::create(file)?));
+        let writing = accounts.0.begin_write()?;
         writing.open_table(USERS)?;
         writing.commit()?;
-        Self::of(Table::Redb(Arc::new(database))).await
-    }
-
-    /// Creates the table `users` if there is none.
-    pub(crate) async fn connect(pool: Pool) -> Result<Self, Problem> {
-        let create = "CREATE TABLE IF NOT EXISTS users \
-                      (name text PRIMARY KEY, password text NOT NULL, role text NOT NULL)";
-        pool.get().await?.batch_execute(create).await?;
-        Self::of(Table::Postgres(pool)).await
-    }
-
-    async fn of(table: Table) -> Result<Self, Problem> {
-        let nobody = hash(String::new()).await?;
-        let accounts = Self { table, nobody };
-        if accounts.all().await?.is_empty() {
+        if accounts.all()?.is_empty() {
             for (name, password, role) in DEMO {
-                let password = hash(password.to_owned()).await?;
-                accounts.write(name, Some(&password), Some(role)).await?;
+                accounts.set_role(name, role)?;
+                accounts.set_password(name, password.to_owned()).await?;
             }
         }
         Ok(accounts)
     }
 
-    pub(crate) async fn all(&self) -> Result<Vec<User>, Problem> {
-        match &self.table {
-            Table::Redb(database) => {
-                let table = database.begin_read()?.open_table(USERS)?;
-                let users = table.iter()?.map(|entry| {
-                    let (name, user) = entry?;
-                    Ok(User::of(name.value(), user.value()))
-                });
-                users.collect()
-            }
-            Table::Postgres(pool) => {
-                let sql = "SELECT name, password, role FROM users ORDER BY name";
-                let rows = pool.get().await?.query(sql, &[]).await?;
-                Ok(rows.iter().map(User::of_row).collect())
-            }
-        }
+    /// The names and the roles of all users.
+    pub(crate) fn all(&self) -> Result<Vec<(String, String)>, Problem> {
+        let table = self.0.begin_read()?.open_table(USERS)?;
+        let users = table.iter()?.map(|row| {
+            let (name, user) = row?;
+            Ok((name.value().to_owned(), user.value().1))
+        });
+        users.collect()
     }
 
-    pub(crate) async fn find(&self, name: &str) -> Result<Option<User>, Problem> {
-        if name.len() > 64 || name.contains('\0') {
-            return Ok(None); // PostgreSQL has no NUL in texts
-        }
-        match &self.table {
-            Table::Redb(database) => {
-                let table = database.begin_read()?.open_table(USERS)?;
-                Ok(table.get(name)?.map(|user| User::of(name, user.value())))
-            }
-            Table::Postgres(pool) => {
-                let sql = "SELECT name, password, role FROM users WHERE name = $1";
-                let row = pool.get().await?.query_opt(sql, &[&name]).await?;
-                Ok(row.as_ref().map(User::of_row))
-            }
-        }
+    fn find(&self, name: &str) -> Result<Option<Row>, Problem> {
+        let table = self.0.begin_read()?.open_table(USERS)?;
+        Ok(table.get(name)?.map(|user| user.value()))
     }
 
-    /// Returns the user if the password is right.
+    pub(crate) fn role(&self, name: &str) -> Result<Option<String>, Problem> {
+        Ok(self.find(name)?.map(|(_, role)| role))
+    }
+
+    /// Returns the role of the user if the password is right.
     pub(crate) async fn authenticate(
         &self,
         name: &str,
         password: String,
-    ) -> Result<Option<User>, Problem> {
-        let user = self.find(name).await?;
+    ) -> Result<Option<String>, Problem> {
+        let user = self.find(name)?;
         // For an unknown user, hash anyway: the response time must not reveal which accounts exist.
-        let known = user.as_ref().map_or(&self.nobody, |user| &user.password);
+        let known = user.as_ref().map_or(NOBODY, |(password, _)| password);
         let known = PasswordHash::new(known)?;
         let check = move || Argon2::default().verify_password(password.as_bytes(), &known);
         let is_right = spawn_blocking(check).await?.is_ok();
-        Ok(user.filter(|_| is_right))
+        Ok(user.filter(|_| is_right).map(|(_, role)| role))
     }
 
     pub(crate) async fn set_password(&self, name: &str, password: String) -> Result<(), Problem> {
-        self.write(name, Some(&hash(password).await?), None).await
+        let password = hash(password).await?;
+        self.change(name, |user| user.0 = password)
     }
 
-    pub(crate) async fn set_role(&self, name: &str, role: &str) -> Result<(), Problem> {
-        self.write(name, None, Some(role)).await
+    pub(crate) fn set_role(&self, name: &str, role: &str) -> Result<(), Problem> {
+        self.change(name, |user| role.clone_into(&mut user.1))
     }
 
-    /// Replaces what is given. One statement, so concurrent changes do not undo each other.
-    async fn write(
-        &self,
-        name: &str,
-        password: Option<&str>,
-        role: Option<&str>,
-    ) -> Result<(), Problem> {
-        match &self.table {
-            Table::Redb(database) => {
-                let writing = database.begin_write()?;
-                {
-                    let mut table = writing.open_table(USERS)?;
-                    let old = table.get(name)?.map(|user| User::of(name, user.value()));
-                    let old = old
-                        .as_ref()
-                        .map_or(("", ROLES[0]), |old| (&old.password, &old.role));
-                    table.insert(name, (password.unwrap_or(old.0), role.unwrap_or(old.1)))?;
-                }
-                writing.commit()?;
-            }
-            Table::Postgres(pool) => {
-                let sql = "INSERT INTO users VALUES ($1, coalesce($2, ''), coalesce($3, '')) \
-                           ON CONFLICT (name) DO UPDATE SET \
-                           password = coalesce($2, users.password), \
-                           role = coalesce($3, users.role)";
-                let client = pool.get().await?;
-                client.execute(sql, &[&name, &password, &role]).await?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl User {
-    fn of(name: &str, (password, role): (&str, &str)) -> Self {
-        let [name, password, role] = [name, password, role].map(str::to_owned);
-        Self {
-            name,
-            role,
-            password,
-        }
-    }
-
-    fn of_row(row: &Row) -> Self {
-        Self::of(row.get(0), (row.get(1), row.get(2)))
+    /// One transaction, so concurrent changes do not undo each other.
+    fn change(&self, name: &str, change: impl FnOnce(&mut Row)) -> Result<(), Problem> {
+        let writing = self.0.begin_write()?;
+        let mut table = writing.open_table(USERS)?;
+        let user = table.get(name)?.map(|user| user.value());
+        let mut user = user.unwrap_or_default();
+        change(&mut user);
+        table.insert(name, user)?;
+        drop(table);
+        Ok(writing.commit()?)
     }
 }
 

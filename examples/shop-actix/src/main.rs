@@ -1,11 +1,10 @@
 //! A shop on actix-web: pages without scripts for browsers, JSON for programs, at the same paths.
 //!
 //! `sessions.rs` configures tollgate, `web.rs` has the routes, `handlers.rs` what they do. The
-//! other files are the users' table, the goods, the pages, the keys and the options.
+//! other files are the users' table, the goods, the pages and the options.
 
 mod accounts;
 mod handlers;
-mod keys;
 mod options;
 mod pages;
 mod sessions;
@@ -13,65 +12,46 @@ mod shop;
 mod web;
 
 use std::io::Write as _;
-use std::process::ExitCode;
+use std::net::TcpListener;
 
-use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 
 use crate::accounts::Problem;
-use crate::handlers::Shop;
-use crate::options::{Options, PROGRAM};
-use crate::sessions::Auth;
-use crate::shop::Stock;
-
-async fn serve(options: Options) -> Result<(), Problem> {
-    let listener = std::net::TcpListener::bind(options.listen)?;
-    let other = std::net::TcpListener::bind(options.front_end)?;
-    // By name: browsers accept `Secure` cookies from `localhost` without TLS.
-    let url = |port: u16| format!("http://localhost:{port}");
-    let address = listener.local_addr()?;
-    let own = url(address.port());
-    let front_end = url(other.local_addr()?.port());
-    let (accounts, sessions) = sessions::open(&options).await?;
-    let auth = Auth::new(accounts.clone(), sessions, &options, &front_end)?;
-    let shop = Data::new(Shop {
-        accounts,
-        auth,
-        stock: Stock::open()?,
-    });
-    let app = move || {
-        App::new()
-            .configure(|config| web::routes(config, &shop))
-            .wrap(from_fn(web::refusals_as_pages))
-            .wrap(web::cors(shop.auth.user.clone()))
-    };
-    let page = move || App::new().configure(|config| web::front_end(config, &own));
-    let shop = HttpServer::new(app).listen(listener)?.run();
-    let page = HttpServer::new(page).listen(other)?.run();
-    std::io::stdout().write_all(pages::welcome(address, &front_end).as_bytes())?;
-    tokio::try_join!(shop, page)?; // until Ctrl-C or SIGTERM
-    Ok(())
-}
+use crate::sessions::Shop;
 
 #[actix_web::main]
-async fn main() -> ExitCode {
+async fn main() -> Result<(), Problem> {
     // tollgate logs the reason of each refusal.
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .init();
-    let options = match options::read() {
-        Ok(Some(options)) => options,
-        Ok(None) => return ExitCode::SUCCESS,
-        Err(problem) => {
-            eprintln!("{PROGRAM}: {problem}\nTry `--help`.");
-            return ExitCode::from(2);
-        }
+    let Some(options) = options::read()? else {
+        return Ok(());
     };
-    if let Err(problem) = serve(options).await {
-        eprintln!("{PROGRAM}: {problem}");
-        return ExitCode::FAILURE;
-    }
-    ExitCode::SUCCESS
+    let listener = TcpListener::bind(options.listen)?;
+    let other = TcpListener::bind(options.front_end)?;
+    let address = listener.local_addr()?;
+    // By name: browsers accept `Secure` cookies from `localhost` without TLS.
+    let url = format!("http://localhost:{}", address.port());
+    let front_end = format!("http://localhost:{}", other.local_addr()?.port());
+    let shop = Shop::open(&options, &front_end).await?;
+    let shop = Data::new(shop);
+    let app = move || {
+        App::new()
+            .configure(|config| web::routes(config, &shop))
+            .wrap(web::cors(shop.user.clone()))
+    };
+    let page = pages::front_end(&url);
+    let page = move || App::new().configure(|config| web::front_end(config, &page));
+    let welcome = include_str!("../templates/welcome.txt")
+        .replace("{address}", &address.to_string())
+        .replace("{url}", &url)
+        .replace("{front_end}", &front_end);
+    std::io::stdout().write_all(welcome.as_bytes())?;
+    let shop = HttpServer::new(app).listen(listener)?.run();
+    let page = HttpServer::new(page).listen(other)?.run();
+    tokio::try_join!(shop, page)?; // until Ctrl-C or SIGTERM
+    Ok(())
 }

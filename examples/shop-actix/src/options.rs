@@ -8,15 +8,6 @@ use lexopt::prelude::*;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_NAME");
 
-const HELP: &str = "Options:
-  --listen ADDR     address and port of the shop, port 0 for any free one [127.0.0.1:8080]
-  --front-end ADDR  address and port of the front-end on another origin [127.0.0.1:3000]
-  --data DIR        folder for keys, users and sessions, created if absent [shop-data]
-  --postgres URL    keep users and sessions in PostgreSQL, and only the keys in the folder
-  --fresh SECONDS   maximum age of the login for a change of the password [300]
-  --help            this text
-";
-
 pub(crate) struct Options {
     pub(crate) listen: SocketAddr,
     pub(crate) front_end: SocketAddr,
@@ -43,7 +34,7 @@ pub(crate) fn read() -> Result<Option<Options>, lexopt::Error> {
             Long("postgres") => options.postgres = Some(arguments.value()?.string()?),
             Long("fresh") => options.fresh = Duration::from_secs(arguments.value()?.parse()?),
             Long("help") | Short('h') => {
-                print!("usage: {PROGRAM} [options]\n\n{HELP}");
+                print!("{}", include_str!("../templates/help.txt"));
                 return Ok(None);
             }
             other => return Err(other.unexpected()),

@@ -39,7 +39,7 @@ async function show(message = "") {
   find("#message").textContent = message;
   if (answer.ok) {
     const cart = await answer.json();
-    find("#count").textContent = cart.lines.reduce((sum, line) => sum + line.count, 0);
+    find("#count").textContent = cart.lines.reduce((sum, [count]) => sum + count, 0);
     find("#total").textContent = `€ ${(cart.cents / 100).toFixed(2)}`;
   }
 }

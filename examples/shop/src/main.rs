@@ -1,11 +1,10 @@
 //! A shop on axum: pages without scripts for browsers, JSON for programs, at the same paths.
 //!
 //! `sessions.rs` configures tollgate, `web.rs` has the routes, `handlers.rs` what they do. The
-//! other files are the users' table, the goods, the pages, the keys and the options.
+//! other files are the users' table, the goods, the pages and the options.
 
 mod accounts;
 mod handlers;
-mod keys;
 mod options;
 mod pages;
 mod sessions;
@@ -14,66 +13,57 @@ mod web;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::accounts::Problem;
-use crate::handlers::Shop;
-use crate::options::{Options, PROGRAM};
-use crate::sessions::Auth;
-use crate::shop::Stock;
-
-async fn serve(options: Options) -> Result<(), Problem> {
-    let listener = TcpListener::bind(options.listen).await?;
-    let other = TcpListener::bind(options.front_end).await?;
-    // By name: browsers accept `Secure` cookies from `localhost` without TLS.
-    let url = |port: u16| format!("http://localhost:{port}");
-    let address = listener.local_addr()?;
-    let front_end = url(other.local_addr()?.port());
-    let (accounts, sessions) = sessions::open(&options).await?;
-    let auth = Auth::new(accounts.clone(), sessions, &options, &front_end)?;
-    let shop = Shop {
-        accounts,
-        auth,
-        stock: Stock::open()?,
-    };
-    // The list of devices shows the address of the connection.
-    let shop = web::routes(Arc::new(shop)).into_make_service_with_connect_info::<SocketAddr>();
-    let page = web::front_end(&url(address.port()));
-    std::io::stdout().write_all(pages::welcome(address, &front_end).as_bytes())?;
-    // Limits for slow clients are in `server.rs` of the example `quickstart`.
-    let stopped = async || drop(tokio::signal::ctrl_c().await);
-    tokio::try_join!(
-        axum::serve(listener, shop)
-            .with_graceful_shutdown(stopped())
-            .into_future(),
-        axum::serve(other, page)
-            .with_graceful_shutdown(stopped())
-            .into_future(),
-    )?;
-    Ok(())
-}
+use crate::sessions::Shop;
 
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn main() -> Result<(), Problem> {
     // tollgate logs the reason of each refusal.
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .init();
-    let options = match options::read() {
-        Ok(Some(options)) => options,
-        Ok(None) => return ExitCode::SUCCESS,
-        Err(problem) => {
-            eprintln!("{PROGRAM}: {problem}\nTry `--help`.");
-            return ExitCode::from(2);
-        }
+    let Some(options) = options::read()? else {
+        return Ok(());
     };
-    if let Err(problem) = serve(options).await {
-        eprintln!("{PROGRAM}: {problem}");
-        return ExitCode::FAILURE;
+    let listener = TcpListener::bind(options.listen).await?;
+    let other = TcpListener::bind(options.front_end).await?;
+    let address = listener.local_addr()?;
+    // By name: browsers accept `Secure` cookies from `localhost` without TLS.
+    let url = format!("http://localhost:{}", address.port());
+    let front_end = format!("http://localhost:{}", other.local_addr()?.port());
+    let shop = Shop::open(&options, &front_end).await?;
+    let page = web::front_end(pages::front_end(&url));
+    let welcome = include_str!("../templates/welcome.txt")
+        .replace("{address}", &address.to_string())
+        .replace("{url}", &url)
+        .replace("{front_end}", &front_end);
+    std::io::stdout().write_all(welcome.as_bytes())?;
+    // Time limits for slow clients are in `server.rs` of the example `quickstart`. The list of
+    // devices shows the address of the connection.
+    let shop = web::routes(Arc::new(shop)).into_make_service_with_connect_info::<SocketAddr>();
+    let shop = axum::serve(listener, shop).with_graceful_shutdown(stopped());
+    let page = axum::serve(other, page).with_graceful_shutdown(stopped());
+    tokio::try_join!(shop.into_future(), page.into_future())?;
+    Ok(())
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+async fn stopped() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        tokio::select! {
+            _ = interrupted => {}
+            _ = terminate.recv() => {}
+        }
+        return;
     }
-    ExitCode::SUCCESS
+    let _ = interrupted.await;
 }

@@ -164,5 +164,21 @@ fn malformed_content_is_the_fault_of_the_client() {
         send(&server, "POST", "/cart", &eve, r#"{"good":"gold"}"#).status,
         409
     );
-    assert_eq!(send(&server, "POST", "/orders", &eve, "").status, 409);
+}
+
+/// Guesses of the password at a confirmation count with those at the login.
+#[test]
+fn confirmations_with_a_wrong_password_are_limited() {
+    let server = start("guesses");
+    let eve = log_in(&server, "eve", "example");
+    let confirm = |password: &str| {
+        let content = format!(r#"{{"password":"{password}"}}"#);
+        send(&server, "POST", "/account/confirm", &eve, &content)
+    };
+    let tokens = confirm("example");
+    assert_eq!(tokens.status, 200);
+    assert!(tokens.body.contains("access_token"), "{}", tokens.body);
+    let statuses: Vec<_> = (0..12).map(|_| confirm("wrong").status).collect();
+    assert_eq!((statuses[0], statuses[11]), (403, 429), "{statuses:?}");
+    assert_eq!(confirm("example").status, 429);
 }
