@@ -105,5 +105,5 @@ impl IntoResponse for Failure {
 
 /// The front-end on another origin, unrelated to tollgate.
 pub(crate) fn front_end(page: String) -> Router {
-    Router::new().route("/", get(async || Html(page)))
+    Router::new().route("/", get(move || async move { Html(page) }))
 }

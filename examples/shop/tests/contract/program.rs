@@ -182,3 +182,16 @@ fn confirmations_with_a_wrong_password_are_limited() {
     assert_eq!((statuses[0], statuses[11]), (403, 429), "{statuses:?}");
     assert_eq!(confirm("example").status, 429);
 }
+
+/// The default of `--data`, from the folder of the example and from that of the workspace.
+#[test]
+fn keys_are_ignored_by_git() {
+    let example = env!("CARGO_MANIFEST_DIR");
+    for (file, line) in [
+        (".gitignore", "/shop-data/"),
+        ("../../.gitignore", "/*-data/"),
+    ] {
+        let ignored = std::fs::read_to_string(format!("{example}/{file}")).unwrap();
+        assert!(ignored.lines().any(|ignored| ignored == line), "{file}");
+    }
+}
