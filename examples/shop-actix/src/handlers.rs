@@ -96,8 +96,8 @@ pub(crate) async fn confirm(call: Call, Input(given): Input<Password>) -> Outcom
         let page = json!({ "message": message, "return_to": return_to });
         call.page(status, "confirm", page)
     };
-    let attempt = shop.sessions.attempt(&LoginThrottle::default(), attempt);
-    let Ok(attempt) = attempt.await else {
+    let throttle = LoginThrottle::default();
+    let Ok(attempt) = shop.sessions.attempt(&throttle, attempt).await else {
         return refused(429, "There were too many attempts. Try again later.");
     };
     let known = shop.accounts.authenticate(user, given.password).await?;

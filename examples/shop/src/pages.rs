@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Value, context};
 use serde::Serialize;
-use tollgate::extend::{Answer, SourceKind};
+use tollgate::extend::Answer;
 use tollgate::session::{SessionError, SessionId};
 use tollgate::{Principal, Rejection, RejectionKind};
 
@@ -128,15 +128,14 @@ fn html(name: &str, caller: Option<&Principal>, page: impl Serialize) -> Result<
     Ok(html?)
 }
 
-/// Shows a refusal by tollgate as a page if the request has a cookie. Programs get its JSON.
+/// Shows a page for a form that is too old or of another site. Other refusals keep their JSON.
 pub(crate) fn refused(rejection: &Rejection, answer: &mut Answer) {
-    let message = match rejection.kind() {
-        RejectionKind::InsufficientScope => "Your role does not permit this.",
-        RejectionKind::Unavailable => "The shop has a problem. Try again in a moment.",
-        _ => "Open the page again, and repeat what you did.",
-    };
-    let by_cookie = rejection.source().is_some_and(SourceKind::is_ambient);
-    if by_cookie && let Ok(page) = html("error", None, context! { message }) {
+    use RejectionKind::{CrossSite, InvalidCsrfToken};
+
+    let message = "Open the page again, and repeat what you did.";
+    if matches!(rejection.kind(), CrossSite | InvalidCsrfToken)
+        && let Ok(page) = html("error", None, context! { message })
+    {
         answer.set("content-type", "text/html; charset=utf-8");
         answer.body = page.into_bytes();
     }

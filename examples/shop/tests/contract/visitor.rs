@@ -157,7 +157,7 @@ fn a_former_administrator_changes_nothing_more() {
     log_in(&ada, &server, "ada", "lovelace");
     log_in(&bob, &server, "bob", "builder");
     bob.visit(&url(&server, "/admin"));
-    shows(&bob, "Your role does not permit this.");
+    shows(&bob, "insufficient_scope");
     set_role("admin");
     bob.visit(&url(&server, "/admin"));
     shows(&bob, "eve");
@@ -166,7 +166,7 @@ fn a_former_administrator_changes_nothing_more() {
     // The page of before has the buttons, the role has ended.
     click(&bob, "#user-eve .end");
     bob.visit(&url(&server, "/admin"));
-    shows(&bob, "Your role does not permit this.");
+    shows(&bob, "insufficient_scope");
 }
 
 #[test]
