@@ -104,9 +104,9 @@ impl LoginRedirect {
         self
     }
 
-    /// Redirects a page load whose last login is too old (`AuthenticationTooOld`) to this page, where
-    /// the user authenticates again: a path of the service, as the browser sees it. Its own gate
-    /// must not limit the age. Without it, the response stays 401.
+    /// Redirects a page load whose last login is too old (`AuthenticationTooOld`) to this page,
+    /// where the user authenticates again: a path of the service, as the browser sees it. Its own
+    /// gate must not limit the age. Without it, the response stays 401.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }

@@ -66,9 +66,9 @@ impl Transport {
         }
     }
 
-    /// Returns the response with the tokens of a re-authentication, as the endpoints send them after
-    /// a login: 200, in cookies for a session that began by cookie, otherwise in JSON. A form can
-    /// turn it into a redirect, which keeps the cookies.
+    /// Returns the response with the tokens of a re-authentication, as the endpoints send them
+    /// after a login: 200, in cookies for a session that began by cookie, otherwise in JSON. The
+    /// handler of a form can turn it into a redirect, which keeps the cookies.
     ///
     /// # Errors
     /// `Misconfigured` if the session did not begin with this transport. The tokens of a cookie
