@@ -194,9 +194,9 @@ async fn compare<S: SessionStore + RevocationStore>(
 
 async fn operations(handles: &[Sessions; 2], tokens: &[Vec<String>; 2]) {
     let mut refresh = Durations::default();
-    for user in 0..2 * USERS {
-        for (which, sessions) in handles.iter().enumerate() {
-            let refreshed = sessions.refresh(&tokens[which][user], RefreshRequest::default());
+    for (few, many) in tokens[0].iter().zip(&tokens[1]).take(2 * USERS) {
+        for ((which, sessions), token) in handles.iter().enumerate().zip([few, many]) {
+            let refreshed = sessions.refresh(token, RefreshRequest::default());
             refresh.time(which, refreshed).await.unwrap();
         }
     }

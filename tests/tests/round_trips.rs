@@ -113,9 +113,9 @@ async fn operations<S: SessionStore + RevocationStore>(
     assert!(renewed.unwrap().is_some());
     table.push(("renewal that is due", due, 3));
 
-    let (list, devices) = rounds.of(one.devices("u-7", None)).await;
+    let (listing, devices) = rounds.of(one.devices("u-7", None)).await;
     assert_eq!(devices.unwrap().len(), 1);
-    table.push(("list", list, most.list));
+    table.push(("list", listing, most.list));
     let (logout, ended) = rounds.of(one.logout(&last.session)).await;
     assert!(ended.unwrap());
     table.push(("logout", logout, most.logout));

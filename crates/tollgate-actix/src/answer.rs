@@ -21,8 +21,11 @@ pub(crate) fn of_unread(answer: &Answer, content: Content) -> HttpResponse {
 
 /// Adds the content of the request, which is not read to its end, to the body of a response.
 pub(crate) fn keeping(answer: BoxBody, content: impl Any) -> BoxBody {
-    let _content = Box::new(content);
-    Unread { answer, _content }.boxed()
+    let unread = Unread {
+        answer,
+        _content: Box::new(content),
+    };
+    unread.boxed()
 }
 
 /// A response body that keeps the content of the request. actix-web closes the connection after

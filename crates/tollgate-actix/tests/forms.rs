@@ -42,7 +42,7 @@ async fn a_token_in_a_form() {
     let app = init_service(app).await;
     let part = "--XX\r\nContent-Disposition: form-data; name=\"csrf_token\"\r\n\r\nc-1\r\n\
                 --XX\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f\"\r\n\r\n";
-    let multipart = [part.as_bytes(), &[7; 100_000], b"\r\n--XX--\r\n"].concat();
+    let multipart = [part.as_bytes(), &vec![7; 100_000], b"\r\n--XX--\r\n"].concat();
     for (content_type, content) in [(URL, b"a=1&csrf_token=c%2D1".to_vec()), (PARTS, multipart)] {
         let sent = request(content_type, content.clone()).to_request();
         let response = call_service(&app, sent).await;
@@ -60,7 +60,7 @@ async fn a_token_in_a_form() {
         let status = call_service(&app, sent).await.status();
         assert_eq!(status, 403, "{content_type} {content}");
     }
-    let late = [&[b'x'; 65_536][..], b"&csrf_token=c-1&"].concat();
+    let late = [&vec![b'x'; 65_536][..], b"&csrf_token=c-1&"].concat();
     let sent = request(URL, late).to_request();
     assert_eq!(call_service(&app, sent).await.status(), 403);
 }

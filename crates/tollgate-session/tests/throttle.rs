@@ -1,5 +1,7 @@
 //! Login throttling by the public interface: bounds, and no lockout by strangers.
 
+#![allow(clippy::unwrap_used)]
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -132,14 +132,14 @@ impl Body for FormBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.read.is_empty() && self.rest.as_ref().is_none_or(|rest| rest.is_end_stream())
+        self.read.is_empty() && self.rest.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
         let data = self.read.iter().filter_map(Frame::data_ref);
         let read = data.map(|data| data.len() as u64).sum::<u64>();
         let rest = self.rest.as_ref();
-        let rest = rest.map_or_else(|| SizeHint::with_exact(0), |rest| rest.size_hint());
+        let rest = rest.map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
         let mut hint = SizeHint::new();
         if let Some(upper) = rest.upper() {
             hint.set_upper(read.saturating_add(upper));

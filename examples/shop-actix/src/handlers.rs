@@ -53,7 +53,7 @@ pub(crate) async fn add_to_cart(call: Call, Input(choice): Input<Choice>) -> Out
     };
     let session = call.session()?;
     call.shop.sessions.update_data(&session, add).await?;
-    call.done("/cart")
+    Ok(call.done("/cart"))
 }
 
 /// Empties the cart. This shop forgets the order.
@@ -130,7 +130,7 @@ pub(crate) async fn change_password(call: Call, Input(new): Input<Password>) -> 
     let (shop, user, session) = (&call.shop, call.user()?, call.session()?);
     shop.accounts.set_password(user, new.password).await?;
     shop.sessions.logout_others(user, &session).await?;
-    call.done("/account")
+    Ok(call.done("/account"))
 }
 
 pub(crate) async fn admin(call: Call) -> Outcome {
@@ -155,10 +155,10 @@ pub(crate) async fn change_role(
     shop.accounts.set_role(&user, &new.role)?;
     let update = SessionUpdate::new().roles([new.role]);
     shop.sessions.update(&user, update).await?;
-    call.done("/admin")
+    Ok(call.done("/admin"))
 }
 
 pub(crate) async fn end_sessions(call: Call, user: Path<String>) -> Outcome {
     call.shop.sessions.logout_all(&user).await?;
-    call.done("/admin")
+    Ok(call.done("/admin"))
 }

@@ -104,12 +104,12 @@ impl Call {
     }
 
     /// Answers to the form of a page by a redirect, and to a program by 204.
-    pub(crate) fn done(&self, page: &str) -> Outcome {
+    pub(crate) fn done(&self, page: &str) -> Answer {
         let mut answer = Answer::new(if self.is_html { 303 } else { 204 });
         if self.is_html {
             answer.set("location", page);
         }
-        Ok(answer)
+        answer
     }
 
     pub(crate) fn impossible(&self) -> Outcome {

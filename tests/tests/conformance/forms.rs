@@ -63,7 +63,7 @@ fn part(disposition: &str, value: &[u8]) -> Vec<u8> {
 fn forms() -> Vec<(&'static str, Vec<u8>, bool)> {
     let token = part("form-data; name=\"csrf_token\"", b"c-1");
     let end = b"--XX--\r\n";
-    let file = part("form-data; name=\"f\"; filename=\"f\"", &[7; 20_000]);
+    let file = part("form-data; name=\"f\"; filename=\"f\"", &vec![7; 20_000]);
     let parts = |parts: &[&[u8]]| parts.concat();
     let nested =
         b"--YY\r\nContent-Disposition: form-data; name=\"csrf_token\"\r\n\r\nc-1\r\n--YY--";
@@ -353,7 +353,7 @@ fn on_connections(address: SocketAddr) {
     let mut connection = connect(address);
     let mut sent = head("transfer-encoding: chunked").into_bytes();
     sent.extend_from_slice(b"10000\r\n");
-    sent.extend_from_slice(&[b'x'; 65_536]);
+    sent.extend_from_slice(&vec![b'x'; 65_536]);
     sent.extend_from_slice(b"\r\n1\r\n");
     exchange(&mut connection, &sent, "HTTP/1.1 403 ");
     let begun = std::time::Instant::now();

@@ -1,5 +1,6 @@
 //! Sentinels that name a wrong address, and masters that hang.
 
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -60,7 +61,7 @@ async fn answer(
                 let (host, port) = names.lock().unwrap().clone();
                 answer += "*6\r\n";
                 for field in ["ip", &host, "port", &port.to_string(), "config-epoch", "9"] {
-                    answer += &format!("${}\r\n{field}\r\n", field.len());
+                    write!(answer, "${}\r\n{field}\r\n", field.len()).unwrap();
                 }
             } else {
                 answer += "$0\r\n\r\n";

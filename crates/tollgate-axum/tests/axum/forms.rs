@@ -68,8 +68,8 @@ async fn status(request: Request) -> u16 {
 async fn a_token_in_a_form() {
     let part = "--XX\r\nContent-Disposition: form-data; name=\"csrf_token\"\r\n\r\nc-1\r\n\
                 --XX\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f\"\r\n\r\n";
-    let multipart = [part.as_bytes(), &[7; 100_000], b"\r\n--XX--\r\n"].concat();
-    let long = [b"csrf_token=c-1&a=", &[b'x'; 100_000][..]].concat();
+    let multipart = [part.as_bytes(), &vec![7; 100_000], b"\r\n--XX--\r\n"].concat();
+    let long = [b"csrf_token=c-1&a=", &vec![b'x'; 100_000][..]].concat();
     for (content_type, content) in [
         (URL, &b"a=1&csrf_token=c%2D1"[..]),
         (URL, &long),
@@ -94,7 +94,7 @@ async fn a_token_in_a_form() {
         let sent = request(content_type, Body::from(content));
         assert_eq!(status(sent).await, 403, "{content_type} {content}");
     }
-    let late = [&[b'x'; 65_536][..], b"&csrf_token=c-1&"].concat();
+    let late = [&vec![b'x'; 65_536][..], b"&csrf_token=c-1&"].concat();
     assert_eq!(status(request(URL, Body::from(late))).await, 403);
 }
 

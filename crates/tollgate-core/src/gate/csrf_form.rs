@@ -159,18 +159,16 @@ mod tests {
             (URL, 65_536, b"&csrf_token=t&".to_vec()),
             (PARTS, 8192, parts(&[(FIELD, "t")])),
         ] {
-            let padded = |space: usize| match content_type {
-                URL => [&b"a".repeat(space), &content[..]].concat(),
-                _ => {
-                    let empty = parts(&[("a", "")]).len() - "--XX--\r\n".len();
-                    let padding = "x".repeat(space - empty);
-                    parts(&[("a", &padding), (FIELD, "t")])
+            let padded = |space: usize| {
+                if content_type == URL {
+                    return [&b"a".repeat(space), &content[..]].concat();
                 }
+                let empty = parts(&[("a", "")]).len() - "--XX--\r\n".len();
+                let padding = "x".repeat(space - empty);
+                parts(&[("a", &padding), (FIELD, "t")])
             };
-            let end = match content_type {
-                URL => content.len(),
-                _ => content.len() - "--\r\n".len(),
-            };
+            let after = if content_type == URL { "" } else { "--\r\n" };
+            let end = content.len() - after.len();
             for piece in [1, 1000, limit, 2 * limit] {
                 let at = |space| {
                     token(

@@ -287,76 +287,10 @@ impl CookieTransportBuilder {
     /// assert_eq!(error.kind(), ConfigErrorKind::InvalidText);
     /// ```
     pub fn build(self) -> Result<CookieTransport, ConfigError> {
-        let refuse = |kind, message: &str| Err(ConfigError::new(kind, message));
         let other_name = format!("{}-2", self.refresh_name);
         let resumed = format!("{}{RESUMED}", self.access_name);
         let device = format!("{}-device", self.binding_name);
-        let names = [&self.access_name, &self.refresh_name, &self.binding_name];
-        for name in names {
-            if name.is_empty() || name.len() > LONGEST || !name.bytes().all(is_token_byte) {
-                return refuse(
-                    ConfigErrorKind::InvalidText,
-                    "a cookie name must be a token of 1 to 128 bytes",
-                );
-            }
-            // Browsers compare prefixes without case.
-            if name.starts_with("__") {
-                return refuse(
-                    ConfigErrorKind::InvalidText,
-                    "a cookie name must not begin with `__`: the prefix is added",
-                );
-            }
-        }
-        let all = [names[0], names[1], names[2], &other_name, &resumed, &device];
-        if has_duplicate(&all) {
-            return refuse(
-                ConfigErrorKind::Duplicate,
-                "`access_name`, `access_name` with `-resumed`, `refresh_name`, `refresh_name` with \
-                 `-2`, `binding_name`, and `binding_name` with `-device` must differ",
-            );
-        }
-        let mut paths = vec![&self.path];
-        paths.extend(&self.former_paths);
-        for path in &paths {
-            check_path(path)?;
-        }
-        if has_duplicate(&paths) {
-            return refuse(
-                ConfigErrorKind::Duplicate,
-                "`path` and each of `former_paths` must differ",
-            );
-        }
-        let mut domains: Vec<_> = self.domain.iter().collect();
-        domains.extend(&self.former_domains);
-        for domain in &domains {
-            check_domain(domain)?;
-        }
-        if has_duplicate(&domains) {
-            return refuse(
-                ConfigErrorKind::Duplicate,
-                "`dangerous_domain` and each of `former_domains` must differ",
-            );
-        }
-        if self.domain.is_some() && self.host_prefix != HOST_PREFIX {
-            return refuse(
-                ConfigErrorKind::Contradiction,
-                "`host_http_prefix` contradicts `dangerous_domain`, as `__Host-` forbids a domain",
-            );
-        }
-        if self.same_site == SameSite::None {
-            if !self.csrf_token {
-                return refuse(
-                    ConfigErrorKind::Contradiction,
-                    "`SameSite=None` requires the CSRF token",
-                );
-            }
-            if self.plain_http {
-                return refuse(
-                    ConfigErrorKind::Contradiction,
-                    "`SameSite=None` requires `Secure`",
-                );
-            }
-        }
+        self.check([&other_name, &resumed, &device])?;
         let (host_prefix, secure_prefix) = if self.plain_http {
             tracing::warn!(
                 target: "tollgate",
@@ -414,6 +348,77 @@ impl CookieTransportBuilder {
             csrf_token: self.csrf_token,
             clear_site_data: self.clear_site_data,
         })))
+    }
+
+    /// Checks all settings, with the names that are derived from others.
+    fn check(&self, derived: [&String; 3]) -> Result<(), ConfigError> {
+        let refuse = |kind, message: &str| Err(ConfigError::new(kind, message));
+        let names = [&self.access_name, &self.refresh_name, &self.binding_name];
+        for name in names {
+            if name.is_empty() || name.len() > LONGEST || !name.bytes().all(is_token_byte) {
+                return refuse(
+                    ConfigErrorKind::InvalidText,
+                    "a cookie name must be a token of 1 to 128 bytes",
+                );
+            }
+            // Browsers compare prefixes without case.
+            if name.starts_with("__") {
+                return refuse(
+                    ConfigErrorKind::InvalidText,
+                    "a cookie name must not begin with `__`: the prefix is added",
+                );
+            }
+        }
+        if has_duplicate(&[&names[..], &derived].concat()) {
+            return refuse(
+                ConfigErrorKind::Duplicate,
+                "`access_name`, `access_name` with `-resumed`, `refresh_name`, `refresh_name` with \
+                 `-2`, `binding_name`, and `binding_name` with `-device` must differ",
+            );
+        }
+        let mut paths = vec![&self.path];
+        paths.extend(&self.former_paths);
+        for path in &paths {
+            check_path(path)?;
+        }
+        if has_duplicate(&paths) {
+            return refuse(
+                ConfigErrorKind::Duplicate,
+                "`path` and each of `former_paths` must differ",
+            );
+        }
+        let mut domains: Vec<_> = self.domain.iter().collect();
+        domains.extend(&self.former_domains);
+        for domain in &domains {
+            check_domain(domain)?;
+        }
+        if has_duplicate(&domains) {
+            return refuse(
+                ConfigErrorKind::Duplicate,
+                "`dangerous_domain` and each of `former_domains` must differ",
+            );
+        }
+        if self.domain.is_some() && self.host_prefix != HOST_PREFIX {
+            return refuse(
+                ConfigErrorKind::Contradiction,
+                "`host_http_prefix` contradicts `dangerous_domain`, as `__Host-` forbids a domain",
+            );
+        }
+        if self.same_site == SameSite::None {
+            if !self.csrf_token {
+                return refuse(
+                    ConfigErrorKind::Contradiction,
+                    "`SameSite=None` requires the CSRF token",
+                );
+            }
+            if self.plain_http {
+                return refuse(
+                    ConfigErrorKind::Contradiction,
+                    "`SameSite=None` requires `Secure`",
+                );
+            }
+        }
+        Ok(())
     }
 
     fn cookie(&self, name: String, path: &str, domain: Option<&str>) -> Cookie {

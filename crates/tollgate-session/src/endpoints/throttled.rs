@@ -80,7 +80,7 @@ fn basic(line: &[u8]) -> Option<String> {
 ///
 /// A private peer that adds `X-Forwarded-For` is a proxy that was not declared. Its address would
 /// be a budget that all users share, so the address counts as unknown.
-fn attempt_of(request: &LoginRequest, names: Vec<String>, proxies: usize) -> LoginAttempt {
+fn attempt_of(request: &LoginRequest, names: &[String], proxies: usize) -> LoginAttempt {
     let attempt = names.iter().fold(LoginAttempt::new(), LoginAttempt::name);
     let address = request.device().address.as_deref();
     let Some(address) = address.and_then(|address| address.parse::<IpAddr>().ok()) else {
@@ -108,7 +108,7 @@ impl SessionEndpoints {
             Some(name) => name(request).into_iter().collect(),
             None => names(request)?,
         };
-        let mut attempt = attempt_of(request, names, self.0.proxies);
+        let mut attempt = attempt_of(request, &names, self.0.proxies);
         if let Some(cookies) = self.cookies() {
             let tokens = cookies.devices(request.request());
             attempt = tokens.fold(attempt, LoginAttempt::device);

@@ -102,7 +102,7 @@ fn check(
     // The gate has refused a malformed one.
     let actor = principal.actor().ok().flatten();
     let names = Names {
-        names: names(principal),
+        of_token: names(principal),
         of_actor: of_actor(actor.as_ref(), replica.issuer()),
         issued_at: principal.issued_at().unwrap_or(0),
     };
@@ -191,13 +191,13 @@ async fn ask(
     let found = found?;
     // If the replica is full, the store is queried again next time.
     let _ = shared.replica.learn(&found, now);
-    let revokes = |entry: &Revocation| {
+    let applies = |entry: &Revocation| {
         let mut dated = keys.iter().zip(times);
         dated.any(|(key, issued_at)| {
             *key == entry.key && shared.replica.revokes_by(entry, *issued_at, now)
         })
     };
-    let revoked = found.iter().any(revokes);
+    let revoked = found.iter().any(applies);
     Ok(if revoked {
         Standing::Revoked
     } else {

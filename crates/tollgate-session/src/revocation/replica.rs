@@ -75,7 +75,7 @@ pub(super) struct OverFull;
 
 /// The names that a token can be revoked by.
 pub(super) struct Names<'a> {
-    pub(super) names: [Option<(RevocationKind, &'a str)>; 5],
+    pub(super) of_token: [Option<(RevocationKind, &'a str)>; 5],
     /// The session of the actor and the actor.
     pub(super) of_actor: [Option<(RevocationKind, &'a str)>; 2],
     /// The token's `iat`; 0 if it has none, as it may have been issued at any time.
@@ -86,7 +86,7 @@ impl<'a> Names<'a> {
     /// Returns the names, each with the time that its entry is compared with. A refresh of the
     /// actor may revoke the earlier tokens of that session; only its end revokes this token.
     pub(super) fn dated(&self) -> impl Iterator<Item = (RevocationKind, &'a str, u64)> {
-        let own = self.names.iter().flatten();
+        let own = self.of_token.iter().flatten();
         let own = own.map(|(kind, name)| (*kind, *name, self.issued_at));
         own.chain(self.of_actor.iter().flatten().map(|(kind, name)| {
             let issued_at = match kind {
@@ -362,7 +362,7 @@ mod tests {
 
     fn revokes(replica: &Replica, name: &str, now: u64) -> bool {
         let names = Names {
-            names: [
+            of_token: [
                 Some((RevocationKind::Session, name)),
                 None,
                 None,

@@ -286,6 +286,7 @@ impl Revocations {
     }
 
     /// Loads a session and its revocations, if the store can do both at once.
+    #[expect(clippy::type_complexity, reason = "the type of the trait")]
     pub(crate) fn find_with_session<'a>(
         &'a self,
         id: &'a SessionId,

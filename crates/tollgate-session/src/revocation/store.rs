@@ -120,6 +120,10 @@ pub trait RevocationStore: Send + Sync + 'static {
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[expect(
+        clippy::type_complexity,
+        reason = "an alias would be one name more to look up"
+    )]
     fn find_with_session<'a>(
         &'a self,
         id: &'a SessionId,

@@ -242,21 +242,21 @@ impl Sessions {
             .collect();
         let key = rules.keys.newest();
         let planned = charges(throttle, &Keys { key, issuer }, &names, attempt.network);
-        let (roles, charges): (Vec<_>, Vec<_>) = planned.into_iter().unzip();
+        let (budgets, charges): (Vec<_>, Vec<_>) = planned.into_iter().unzip();
         let (levels, in_store) = self.charge(&charges, now).await;
-        let charged = roles.into_iter().zip(charges).zip(levels);
-        let charged: Vec<_> = charged
+        let told = budgets.into_iter().zip(charges).zip(levels);
+        let told: Vec<_> = told
             .map(|((role, charge), level)| Charged {
                 role,
                 charge,
                 level,
             })
             .collect();
-        let wait = wait(throttle, &charged);
+        let wait = wait(throttle, &told);
         let pending = PendingLogin {
             sessions: self.clone(),
             names,
-            charged,
+            charged: told,
             in_store,
             begun: now,
         };

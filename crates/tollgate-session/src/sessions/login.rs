@@ -480,37 +480,8 @@ impl Sessions {
         actor: Option<BeginningActor>,
         now: u64,
     ) -> Result<(Record, Option<Binding>), SessionError> {
-        if login.subject.is_empty() {
-            return Err(SessionError::new(
-                SessionErrorKind::Misconfigured,
-                "the subject of a session is empty",
-            ));
-        }
-        if login.claims.contains_key(self.0.issuer.role_claim()) {
-            return Err(SessionError::new(
-                SessionErrorKind::Misconfigured,
-                "a custom claim has the name of the role claim: use `Login::role`",
-            ));
-        }
-        if login.claims.contains_key(ACTOR_CLAIM) {
-            return Err(SessionError::new(
-                SessionErrorKind::Misconfigured,
-                "a custom claim has the name `act`: use `Login::actor`",
-            ));
-        }
+        let (idle, absolute) = self.check(login)?;
         let rules = &self.0.rules;
-        let shorter =
-            |own: Option<Duration>, rule: u64| own.map_or(rule, |own| own.as_secs().min(rule));
-        let (idle, absolute) = (
-            shorter(login.idle, rules.idle),
-            shorter(login.absolute, rules.absolute),
-        );
-        if idle == 0 || absolute == 0 {
-            return Err(SessionError::new(
-                SessionErrorKind::Misconfigured,
-                "a timeout of the login is shorter than a second",
-            ));
-        }
         let id = SessionId::generate(&**self.0.issuer.random())?;
         let mut salt = [0; 32];
         self.0.issuer.random().fill(&mut salt)?;
@@ -583,6 +554,42 @@ impl Sessions {
             body,
         };
         Ok((record, binding))
+    }
+
+    /// Returns the idle and the absolute timeout of the session, in seconds.
+    fn check(&self, login: &Login) -> Result<(u64, u64), SessionError> {
+        if login.subject.is_empty() {
+            return Err(SessionError::new(
+                SessionErrorKind::Misconfigured,
+                "the subject of a session is empty",
+            ));
+        }
+        if login.claims.contains_key(self.0.issuer.role_claim()) {
+            return Err(SessionError::new(
+                SessionErrorKind::Misconfigured,
+                "a custom claim has the name of the role claim: use `Login::role`",
+            ));
+        }
+        if login.claims.contains_key(ACTOR_CLAIM) {
+            return Err(SessionError::new(
+                SessionErrorKind::Misconfigured,
+                "a custom claim has the name `act`: use `Login::actor`",
+            ));
+        }
+        let rules = &self.0.rules;
+        let shorter =
+            |own: Option<Duration>, rule: u64| own.map_or(rule, |own| own.as_secs().min(rule));
+        let (idle, absolute) = (
+            shorter(login.idle, rules.idle),
+            shorter(login.absolute, rules.absolute),
+        );
+        if idle == 0 || absolute == 0 {
+            return Err(SessionError::new(
+                SessionErrorKind::Misconfigured,
+                "a timeout of the login is shorter than a second",
+            ));
+        }
+        Ok((idle, absolute))
     }
 
     fn fresh_csrf(&self) -> Result<String, SessionError> {

@@ -636,6 +636,7 @@ impl Driver {
         next
     }
 
+    #[allow(clippy::too_many_lines, reason = "one arm for each act")]
     fn run_anew(&self, call: &Call, began: u64, answers: &[(Answer, u64)]) -> Next {
         let token = call.token.string();
         let sessions = &self.instances[call.config].1;

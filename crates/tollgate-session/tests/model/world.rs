@@ -62,6 +62,7 @@ struct Durable {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(crate) struct World {
     faults: Faults,
     /// A write whose caller got an error, and that will be executed.
@@ -630,6 +631,7 @@ impl World {
         self.updated |= *done == Done::Updated;
     }
 
+    #[allow(clippy::too_many_lines, reason = "one rule after the other")]
     fn judge(&mut self, driver: &Driver, flight: &Flight, done: &Done) {
         let call = &flight.call;
         let generation = |token: Text| {

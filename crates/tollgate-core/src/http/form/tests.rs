@@ -14,6 +14,10 @@ fn read(content_type: &str, content: &str, is_whole: bool) -> Option<Vec<(String
     Some(pairs.map(|it| (it.name, text(it.value))).collect())
 }
 
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "compared with the result of `read`"
+)]
 fn pairs(wanted: &[(&str, &str)]) -> Option<Vec<(String, String)>> {
     let owned = wanted.iter();
     Some(
