@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod attempts;
 mod clock;
 mod continuation;
 mod cookies;
@@ -22,6 +23,7 @@ mod store;
 mod sync;
 mod throttle;
 
+pub use attempts::{AttemptCharge, AttemptKey, AttemptLevel, AttemptMemory};
 pub use clock::{MAX_RETENTION, SteadyClock, ended_until};
 pub use continuation::{Continuation, ContinuationReason, ContinuedSession, SessionUpdate};
 pub use cookies::{CookieTransport, CookieTransportBuilder, SameSite};
@@ -52,6 +54,4 @@ pub use sessions::{
 };
 pub use sessions::{LoginAttempt, PendingLogin, TooManyAttempts};
 pub use store::{SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession};
-pub use throttle::{
-    AttemptCharge, AttemptKey, AttemptLevel, AttemptMemory, LoginThrottle, LoginThrottleBuilder,
-};
+pub use throttle::{LoginThrottle, LoginThrottleBuilder};

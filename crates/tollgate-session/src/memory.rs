@@ -10,6 +10,7 @@ use std::sync::{Arc, PoisonError};
 use tokio::sync::watch;
 use tollgate_core::Clock;
 
+use crate::attempts::{AttemptCharge, AttemptLevel, AttemptMemory};
 use crate::clock::{SteadyClock, ended_until};
 use crate::id::SessionId;
 use crate::revocation::{
@@ -18,7 +19,6 @@ use crate::revocation::{
 };
 use crate::store::{SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession};
 use crate::sync::{Mutex, MutexGuard};
-use crate::throttle::{AttemptCharge, AttemptLevel, AttemptMemory};
 
 /// A store that keeps sessions and revocations in the memory of one process. Clones share their
 /// content.

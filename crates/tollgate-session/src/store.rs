@@ -7,8 +7,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::attempts::{AttemptCharge, AttemptLevel};
 use crate::id::SessionId;
-use crate::throttle::{AttemptCharge, AttemptLevel};
 
 /// The future of a store operation.
 ///

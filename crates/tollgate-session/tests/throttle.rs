@@ -480,7 +480,8 @@ async fn a_sibling_host_cannot_hide_a_device() {
         .headers
         .iter()
         .map(|(_, value)| String::from_utf8_lossy(value));
-    let mut lines = lines.filter(|line| line.contains("session-device="));
+    // Not the one that ends a cookie of before.
+    let mut lines = lines.filter(|line| line.starts_with("__Secure-session-device="));
     let line = lines.next().unwrap();
     let cookie = line.split(';').next().unwrap();
     for _ in 0..10 {

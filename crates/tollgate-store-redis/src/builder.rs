@@ -403,7 +403,7 @@ mod tests {
         for wrong in [
             "http://user:hunter2@127.0.0.1",
             "redis://user:hunter2@127.0.0.1/x",
-            "rediss://user:hunter2@127.0.0.1",
+            "rediss://user:hunter2@127.0.0.1#insecure",
             "redis://user:hunter2@example.com",
         ] {
             let error = RedisStore::builder(wrong).build().unwrap_err();

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::Sessions;
+use crate::attempts::{AttemptCharge, AttemptLevel};
 use crate::error::SessionError;
 use crate::store::bounded;
 use crate::throttle::{
-    AttemptCharge, AttemptLevel, Charged, DeviceToken, Keys, LoginThrottle, Network, charges,
-    normalized, wait,
+    Charged, DeviceToken, Keys, LoginThrottle, Network, charges, normalized, wait,
 };
 
 /// The largest number of names of an attempt.

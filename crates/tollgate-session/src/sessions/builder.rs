@@ -8,13 +8,13 @@ use tollgate_core::{ConfigError, ConfigErrorKind};
 
 use super::hook::{Ask, Hook};
 use super::{Inner, Listener, Sessions};
+use crate::attempts::AttemptMemory;
 use crate::continuation::{Continuation, ContinuedSession};
 use crate::event::SessionEvent;
 use crate::issuer::Issuer;
 use crate::refresh::{RefreshKey, RefreshKeys, Rules};
 use crate::revocation::{RevocationStore, Revocations};
 use crate::store::SessionStore;
-use crate::throttle::AttemptMemory;
 
 /// The upper bound of `max_sessions_per_subject`.
 const MOST_SESSIONS: usize = 10_000;

@@ -24,12 +24,12 @@ use std::time::Duration;
 
 use tollgate_core::{Gate, GateBuilder, Verifier};
 
+use crate::attempts::AttemptMemory;
 use crate::event::{SessionEvent, SessionEventKind};
 use crate::issuer::Issuer;
 use crate::refresh::{Record, Rules};
 use crate::revocation::{RevocationStore, Revocations};
 use crate::store::SessionStore;
-use crate::throttle::AttemptMemory;
 
 pub use attempt::{LoginAttempt, PendingLogin, TooManyAttempts};
 pub use builder::SessionsBuilder;

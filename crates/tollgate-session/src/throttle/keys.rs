@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::charge::AttemptKey;
+use crate::attempts::AttemptKey;
 use crate::refresh::RefreshKey;
 
 /// A network: an IPv4 address, or the first 64 bits of an IPv6 address, as a provider gives each

@@ -1,8 +1,8 @@
 //! The rule: the budgets that an attempt is charged to, and the decision by their levels.
 
 use super::budgets::{Budget, LoginThrottle};
-use super::charge::{AttemptCharge, AttemptKey, AttemptLevel};
 use super::keys::{Keys, Network};
+use crate::attempts::{AttemptCharge, AttemptKey, AttemptLevel};
 
 /// The part of a budget in the decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
