@@ -55,6 +55,8 @@ struct State {
     /// The connection and its number.
     connection: Option<(u64, MultiplexedConnection)>,
     made: u64,
+    /// There was an attempt to connect.
+    tried: bool,
     last_failure: Option<Failure>,
     /// The time of the last read of the policy.
     vetted: Option<Instant>,
@@ -255,6 +257,10 @@ impl Link {
             if let Some(connection) = state.connection.clone() {
                 return Ok(connection);
             }
+            if self.is_master() && state.tried {
+                let detail = "the connection to the master is lost";
+                return Err(Failure::Later(unavailable(detail)));
+            }
             // Callers that waited for a failed attempt do not connect again, so that they do not
             // wait for each other.
             if let Some(failure) = &state.last_failure
@@ -267,6 +273,7 @@ impl Link {
             .await
             .unwrap_or(Err(self.late()));
         let mut state = self.state();
+        state.tried = true;
         match made {
             Ok(connection) => {
                 state.made += 1;
@@ -319,8 +326,7 @@ impl Link {
         if settings.db() != 0 {
             commands.cmd("SELECT").arg(settings.db());
         }
-        let must_be_master = matches!(self.kind, Kind::Master(_));
-        if must_be_master {
+        if self.is_master() {
             commands.cmd("ROLE");
         }
         commands.cmd("INFO").arg("server");
@@ -344,7 +350,7 @@ impl Link {
             }
         }
         if let [.., role, _, _] = &values[..]
-            && must_be_master
+            && self.is_master()
             && !sentinel::is_master(role)
         {
             return Err(Failure::Later(unavailable("the server is not a master")));
@@ -362,6 +368,18 @@ impl Link {
             let _ = self.vet(std::slice::from_ref(memory));
         }
         Ok(connection)
+    }
+
+    const fn is_master(&self) -> bool {
+        matches!(self.kind, Kind::Master(_))
+    }
+
+    /// Returns whether the link connects no more. That to a master connects once: a server that
+    /// returns after a failover is an empty master until its Sentinels make it a replica, so they
+    /// have to be asked before each connection.
+    pub(crate) fn is_over(&self) -> bool {
+        let state = self.state();
+        self.is_master() && state.tried && state.connection.is_none()
     }
 
     async fn open(&self) -> Result<Box<dyn Stream>, Failure> {

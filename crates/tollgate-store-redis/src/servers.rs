@@ -437,12 +437,13 @@ impl Servers {
         self.deployment.topology == *topology
     }
 
-    /// Drops the connections to nodes that have left, so that their number stays bounded.
+    /// Drops the connections to nodes that have left, so that their number stays bounded, and to a
+    /// master that may be another one by now.
     fn keep_links_to(&self, slots: &Slots) {
         let mut nodes = slots.nodes();
         nodes.extend(self.addresses());
         self.links()
-            .retain(|(address, _), _| nodes.contains(address));
+            .retain(|(address, _), link| nodes.contains(address) && !link.is_over());
     }
 
     fn links(&self) -> MutexGuard<'_, HashMap<(Address, Lane), Arc<Link>>> {
