@@ -18,18 +18,26 @@ pub(crate) struct Told {
 pub(crate) fn question(name: &str) -> Pipeline {
     let mut commands = redis::pipe();
     commands.cmd("SENTINEL").arg("MASTER").arg(name);
+    // During a failover, this names the next master, and the other command the former one.
+    commands
+        .cmd("SENTINEL")
+        .arg("GET-MASTER-ADDR-BY-NAME")
+        .arg(name);
     commands
 }
 
-/// Reads the answer to the [`question`]. `None` if it is malformed.
-pub(crate) fn read(answer: Option<&Value>) -> Option<Told> {
+/// Reads the answers to the [`question`]. `None` if one is malformed.
+pub(crate) fn read(answers: &[Value]) -> Option<Told> {
+    let [answer, Value::Array(address)] = answers else {
+        return None;
+    };
     let text = |value: &Value| match value {
         Value::BulkString(text) => String::from_utf8(text.clone()).ok(),
         Value::SimpleString(text) => Some(text.clone()),
         Value::Int(number) => Some(number.to_string()),
         _ => None,
     };
-    let pairs: Vec<(String, String)> = match answer? {
+    let pairs: Vec<(String, String)> = match answer {
         Value::Array(flat) => {
             let (pairs, []) = flat.as_chunks::<2>() else {
                 return None;
@@ -51,11 +59,14 @@ pub(crate) fn read(answer: Option<&Value>) -> Option<Told> {
         let mut named = pairs.iter().filter(|(name, _)| name == wanted);
         named.next().map(|(_, value)| value.as_str())
     };
+    let [host, port] = address.as_slice() else {
+        return None;
+    };
     Some(Told {
         epoch: field("config-epoch")?.parse().ok()?,
         master: Address {
-            host: field("ip").filter(|host| !host.is_empty())?.to_owned(),
-            port: field("port")?.parse().ok().filter(|port| *port != 0)?,
+            host: text(host).filter(|host| !host.is_empty())?,
+            port: text(port)?.parse().ok().filter(|port| *port != 0)?,
         },
     })
 }
@@ -87,16 +98,14 @@ mod tests {
         Value::Array(fields.collect())
     }
 
+    fn answers(epoch: &str, host: &str, port: &str) -> [Value; 2] {
+        let master = flat(&[("name", "orders"), ("ip", "h"), ("config-epoch", epoch)]);
+        [master, Value::Array(vec![bulk(host), bulk(port)])]
+    }
+
     #[test]
     fn the_address_and_the_epoch_are_read() {
-        let answer = flat(&[
-            ("name", "orders"),
-            ("ip", "10.0.0.1"),
-            ("port", "6379"),
-            ("flags", "master"),
-            ("config-epoch", "7"),
-        ]);
-        let told = read(Some(&answer)).unwrap();
+        let told = read(&answers("7", "10.0.0.1", "6379")).unwrap();
         assert_eq!(
             (told.epoch, told.master.to_string()),
             (7, "10.0.0.1:6379".to_owned())
@@ -105,29 +114,23 @@ mod tests {
 
     #[test]
     fn malformed_answers_are_refused() {
-        let good = [("ip", "h"), ("port", "1"), ("config-epoch", "0")];
-        assert!(read(Some(&flat(&good))).is_some());
-        for (at, bad) in [
-            (0, ""),
-            (1, "0"),
-            (1, "70000"),
-            (1, "x"),
-            (2, "-1"),
-            (2, ""),
+        assert!(read(&answers("0", "h", "1")).is_some());
+        for (epoch, host, port) in [
+            ("0", "", "1"),
+            ("0", "h", "0"),
+            ("0", "h", "70000"),
+            ("0", "h", "x"),
+            ("-1", "h", "1"),
+            ("", "h", "1"),
         ] {
-            let mut fields = good;
-            fields[at].1 = bad;
-            assert_eq!(read(Some(&flat(&fields))), None, "{fields:?}");
+            assert_eq!(read(&answers(epoch, host, port)), None);
         }
-        for missing in 0..good.len() {
-            let mut fields = good.to_vec();
-            fields.remove(missing);
-            assert_eq!(read(Some(&flat(&fields))), None, "{fields:?}");
-        }
+        let [master, address] = answers("0", "h", "1");
         for other in [Value::Nil, Value::Okay, Value::Array(vec![bulk("ip")])] {
-            assert_eq!(read(Some(&other)), None, "{other:?}");
+            assert_eq!(read(&[other.clone(), address.clone()]), None, "{other:?}");
+            assert_eq!(read(&[master.clone(), other]), None);
         }
-        assert_eq!(read(None), None);
+        assert_eq!(read(&[]), None);
     }
 
     #[test]

@@ -359,26 +359,24 @@ impl Servers {
         let told = join_all(self.addresses().map(|sentinel| async move {
             let link = self.link(&sentinel, Lane::Sentinel)?;
             let values = link.ask(&sentinel::question(name), "", within).await?;
-            sentinel::read(values.first())
+            sentinel::read(&values)
                 .ok_or_else(|| Failure::Final(corrupt("malformed answer of a Sentinel")))
         }));
         let mut problem = Failure::Unreached(unavailable("no Sentinel is reachable"));
-        let mut latest: Option<sentinel::Told> = None;
-        let mut answers = 0;
+        let mut answers = Vec::new();
         for told in told.await {
-            answers += usize::from(told.is_ok());
             match told {
-                Ok(told) if latest.as_ref().is_none_or(|best| told.epoch > best.epoch) => {
-                    latest = Some(told);
-                }
-                Ok(_) => {}
+                Ok(told) => answers.push(told),
                 Err(failure) => problem = failure,
             }
         }
-        let sentinel::Told { epoch, master } = latest.ok_or(problem)?;
+        // The latest failover, and during one the server that most of them name.
+        let named = |told: &&sentinel::Told| answers.iter().filter(|other| other == told).count();
+        let latest = answers.iter().max_by_key(|told| (told.epoch, named(told)));
+        let sentinel::Told { epoch, master } = latest.cloned().ok_or(problem)?;
         // The others may know of a later failover. A new configuration of most Sentinels may begin
         // with an earlier number.
-        let most = 2 * answers > self.deployment.seeds.len();
+        let most = 2 * answers.len() > self.deployment.seeds.len();
         if !most && epoch < self.epoch.load(Ordering::Relaxed) {
             return Err(Failure::Later(unavailable("too few Sentinels answer")));
         }

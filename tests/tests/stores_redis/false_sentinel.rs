@@ -59,8 +59,14 @@ async fn answer(
         for command in text.split('*').skip(1) {
             if command.contains("SENTINEL") {
                 let (host, port) = names.lock().unwrap().clone();
-                answer += "*6\r\n";
-                for field in ["ip", &host, "port", &port.to_string(), "config-epoch", "9"] {
+                let port = port.to_string();
+                let fields = if command.contains("GET-MASTER") {
+                    [&*host, &port]
+                } else {
+                    ["config-epoch", "9"]
+                };
+                answer += "*2\r\n";
+                for field in fields {
                     write!(answer, "${}\r\n{field}\r\n", field.len()).unwrap();
                 }
             } else {
