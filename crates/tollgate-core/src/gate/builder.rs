@@ -389,8 +389,8 @@ impl GateBuilder {
 
     /// Requires a session-bound CSRF token if a cookie comes on an unsafe method.
     ///
-    /// The field `X-CSRF-Token` must be present once and equal the `csrf` claim of the token in the
-    /// cookie; otherwise the response is 403. The proof of origin is required in any case.
+    /// The field `X-CSRF-Token`, or the field `csrf_token` of a form, must be present once and equal
+    /// the `csrf` claim of the token in the cookie; otherwise the response is 403. The proof of origin is required in any case.
     ///
     /// A page cannot set a header field of a WebSocket handshake, so the proof of origin alone
     /// admits a handshake. Safe methods such as `GET` need no token either, so a handler for them
@@ -407,7 +407,8 @@ impl GateBuilder {
     /// let post = Request::new("POST")
     ///     .with("sec-fetch-site", "same-origin")
     ///     .with("cookie", format!("access={}", token(""))); // without a `csrf` claim
-    /// assert_eq!(gate.decide(&post).unwrap_err().rejection().kind(), RejectionKind::CrossSite);
+    /// let refusal = gate.decide(&post).unwrap_err();
+    /// assert_eq!(refusal.rejection().kind(), RejectionKind::InvalidCsrfToken);
     ///
     /// let needless = Gate::builder(verifier()).require_csrf_token().build();
     /// assert_eq!(needless.unwrap_err().kind(), ConfigErrorKind::Contradiction);
