@@ -36,7 +36,7 @@ fn revokes(replica: &Replica, name: &str, now: u64) -> bool {
     let issued_at = 0;
     let of_actor = [None; 2];
     let names = Names {
-        names,
+        of_token: names,
         of_actor,
         issued_at,
     };
