@@ -37,33 +37,21 @@ pub(crate) fn read(answers: &[Value]) -> Option<Told> {
         Value::Int(number) => Some(number.to_string()),
         _ => None,
     };
-    let pairs: Vec<(String, String)> = match answer {
-        Value::Array(flat) => {
-            let (pairs, []) = flat.as_chunks::<2>() else {
-                return None;
-            };
-            let pairs = pairs
-                .iter()
-                .map(|[name, value]| Some((text(name)?, text(value)?)));
-            pairs.collect::<Option<_>>()?
-        }
-        Value::Map(pairs) => {
-            let pairs = pairs
-                .iter()
-                .map(|(name, value)| Some((text(name)?, text(value)?)));
-            pairs.collect::<Option<_>>()?
-        }
-        _ => return None,
+    // Names and values in turn.
+    let Value::Array(fields) = answer else {
+        return None;
     };
-    let field = |wanted: &str| {
-        let mut named = pairs.iter().filter(|(name, _)| name == wanted);
-        named.next().map(|(_, value)| value.as_str())
+    let (fields, []) = fields.as_chunks::<2>() else {
+        return None;
     };
+    let epoch = fields
+        .iter()
+        .find(|[name, _]| text(name).as_deref() == Some("config-epoch"));
     let [host, port] = address.as_slice() else {
         return None;
     };
     Some(Told {
-        epoch: field("config-epoch")?.parse().ok()?,
+        epoch: text(&epoch?[1])?.parse().ok()?,
         master: Address {
             host: text(host).filter(|host| !host.is_empty())?,
             port: text(port)?.parse().ok().filter(|port| *port != 0)?,

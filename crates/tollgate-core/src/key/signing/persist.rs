@@ -36,25 +36,21 @@ impl SigningKey {
     /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn to_pkcs8_pem(&self) -> Result<Zeroizing<String>, KeyError> {
-        let failed = |_| KeyError::new(KeyErrorKind::Backend, "the key cannot be encoded");
-        match &self.pair.signer {
-            Signer::Hmac(_) => Err(KeyError::new(
-                KeyErrorKind::AlgorithmMismatch,
-                "a shared secret has no private key",
-            )),
-            Signer::Rsa(pair, _) => {
-                let der: Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
-                Ok(pem::encode("PRIVATE KEY", der.as_ref()))
+        let encode = |der: &[u8]| pem::encode("PRIVATE KEY", der);
+        let pem = match &self.pair.signer {
+            Signer::Hmac(_) => {
+                return Err(KeyError::new(
+                    KeyErrorKind::AlgorithmMismatch,
+                    "a shared secret has no private key",
+                ));
             }
-            Signer::Ec(pair) => {
-                let der = pair.to_pkcs8v1().map_err(failed)?;
-                Ok(pem::encode("PRIVATE KEY", der.as_ref()))
-            }
-            Signer::Ed(pair) => {
-                let der = pair.to_pkcs8v1().map_err(failed)?;
-                Ok(pem::encode("PRIVATE KEY", der.as_ref()))
-            }
-        }
+            Signer::Rsa(pair, _) => pair
+                .as_der()
+                .map(|der: Pkcs8V1Der<'_>| encode(der.as_ref())),
+            Signer::Ec(pair) => pair.to_pkcs8v1().map(|der| encode(der.as_ref())),
+            Signer::Ed(pair) => pair.to_pkcs8v1().map(|der| encode(der.as_ref())),
+        };
+        pem.map_err(|_| KeyError::new(KeyErrorKind::Backend, "the key cannot be encoded"))
     }
 
     /// Loads the key from a file. If there is no file, generates a key and creates the file, so
